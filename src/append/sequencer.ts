@@ -1,0 +1,267 @@
+/**
+ * The commit path: what happens to a group of drafts until they are entries, in the order in which it happens.
+ *
+ * Any number of processes may write one log. Each holds a copy of the tree's right edge, takes the log's write lock,
+ * looks whether another was there meanwhile, and goes on from the head as it stands. So the log cannot fork.
+ */
+
+import { equal } from '../core/bytes.ts'
+import type { Draft } from '../core/capture.ts'
+import { openCheckpoint, signCheckpoint } from '../core/checkpoint.ts'
+import type { Receipt } from '../core/entry.ts'
+import { AuditError } from '../core/errors.ts'
+import { genesisHash, hashLength, leafHashHex, writeHashHex } from '../core/hash.ts'
+import { leafText, parseLeaf } from '../core/leaf.ts'
+import { epochMicros, epochOf, type Seal, type SealKey, sealMac } from '../core/seal.ts'
+import { commitment, saltLength } from '../core/sealed.ts'
+import { partialWidth } from '../core/tile.ts'
+import { formatTime, type Micros, parseTime } from '../core/time.ts'
+import { RightEdge, rootAt } from '../core/tree.ts'
+import type { Batch, Head, NewEntry, Store } from '../store/store.ts'
+import { readTiles } from '../store/tiles.ts'
+import type { Anchor } from './anchor.ts'
+import type { LogKeys } from './keys.ts'
+
+/** What the next entry stands on. */
+interface Tip {
+  readonly edge: RightEdge
+  /** The leaf hash of the newest entry, or the genesis hash. */
+  readonly lastHash: string
+  readonly lastTime: Micros
+}
+
+export interface SequencerOptions {
+  readonly store: Store
+  readonly keys: LogKeys
+  readonly anchor: Anchor
+  /** Fresh random bytes, for salts. */
+  readonly random: (length: number) => Uint8Array
+  /** The clock: microseconds since 1970. */
+  readonly now: () => Micros
+}
+
+export class Sequencer {
+  readonly #store: Store
+  readonly #keys: LogKeys
+  readonly #anchor: Anchor
+  readonly #random: (length: number) => Uint8Array
+  readonly #now: () => Micros
+  /** Where this process last saw the log end; `undefined` when it must look again. */
+  #tip: Tip | undefined
+  /** The size that was last signed by this process. */
+  #signed = 0
+
+  constructor({ store, keys, anchor, random, now }: SequencerOptions) {
+    this.#store = store
+    this.#keys = keys
+    this.#anchor = anchor
+    this.#random = random
+    this.#now = now
+  }
+
+  /** The number of entries, as this process last saw it. */
+  get size(): number {
+    return this.#tip?.edge.size ?? 0
+  }
+
+  /**
+   * Makes entries of drafts: all of them, in order, side by side, or none.
+   *
+   * @returns one receipt a draft, when all are on the disk
+   * @throws AuditError `damaged` when the log disagrees with itself, `busy`, `io`
+   */
+  async commit(drafts: readonly Draft[]): Promise<Receipt[]> {
+    let receipts: Receipt[] = []
+    let promised: Head | undefined
+    let next: Tip | undefined
+    try {
+      // 1. Take the write lock. A crash from here on leaves the log as it was.
+      await this.#store.commit(async head => {
+        // 2. Go on from the head as it stands. If another process moved it, read the right edge again.
+        const tip = await this.#tipAt(head)
+        // 3. Build the entries: commitments, leaf, chain, tree, seals. The seal key may go on to a new epoch here; if
+        //    we crash after that, it is ahead of the log, and the next entry's time will not be before it.
+        const built = build(drafts, tip, this.#keys.seals, this.#random)
+        receipts = built.receipts
+        promised = built.batch.head
+        next = built.tip
+        return built.batch
+        // 4. The store writes and syncs it. A crash before that is done leaves nothing of it, after that all of it.
+      })
+    } catch (error) {
+      this.#tip = undefined
+      // 5. A store that says no may have said it too late: an entry that is there must not be reported as refused.
+      if (promised === undefined || !(await this.#has(promised))) throw error
+      return receipts
+    }
+    this.#tip = next
+    // 6. Only now does anyone hear of it.
+    return receipts
+  }
+
+  /**
+   * Signs the head, keeps the checkpoint in the log and hands it to the anchor. Signs nothing twice.
+   *
+   * @throws AuditError `damaged` when the log is not a continuation of what was signed before
+   */
+  async checkpoint(): Promise<string | undefined> {
+    const head = await this.#store.head()
+    if (head === undefined) return undefined
+    const last = await this.#store.lastCheckpoint()
+    if (last?.size === head.size || this.#signed === head.size) return last?.note
+    await this.checkAnchor()
+    const { origin } = this.#keys
+    const note = signCheckpoint(
+      { origin, size: head.size, root: head.root },
+      this.#keys.signers(Math.floor(this.#now() / 1e6)),
+    )
+    await this.#store.putCheckpoint({ size: head.size, note })
+    this.#signed = head.size
+    this.#anchor.write(note)
+    return note
+  }
+
+  /**
+   * Holds the log against what the anchor remembers: whoever writes on after a rollback signs a second history.
+   *
+   * @throws AuditError `damaged`
+   */
+  async checkAnchor(): Promise<void> {
+    const note = this.#anchor.read()
+    if (note === undefined) return
+    const { checkpoint } = openCheckpoint(note, this.#keys.origin, this.#keys.verifiers)
+    const head = await this.#store.head()
+    if (head === undefined || head.size < checkpoint.size) {
+      throw new AuditError(
+        'damaged',
+        `the log has ${head?.size ?? 0} entries but ${checkpoint.size} were signed: it was cut short or replaced; run verify`,
+      )
+    }
+    const tiles = await readTiles(this.#store, checkpoint.size)
+    if (!equal(rootAt(checkpoint.size, tiles), checkpoint.root)) {
+      throw new AuditError(
+        'damaged',
+        `the log is not the one that was signed at ${checkpoint.size} entries; run verify`,
+      )
+    }
+  }
+
+  async #tipAt(head: Head | undefined): Promise<Tip> {
+    const known = this.#tip
+    if (known !== undefined && known.edge.size === (head?.size ?? 0)) return known
+    this.#tip = undefined
+    if (head === undefined || head.size === 0) {
+      return { edge: RightEdge.empty(), lastHash: genesisHash(this.#keys.origin), lastTime: 0 }
+    }
+    const tiles = await Promise.all(
+      Array.from({ length: Math.ceil(Math.log2(head.size + 1) / 8) }, (_, level) =>
+        partialWidth(level, head.size) === 0
+          ? undefined
+          : this.#store.tile(level, Math.floor(head.size / 256 ** (level + 1))),
+      ),
+    )
+    const edge = RightEdge.load(head.size, level => tiles[level] ?? new Uint8Array(0))
+    if (!equal(edge.root(), head.root)) {
+      throw new AuditError('damaged', 'the newest hashes of the log do not lead to its head: run verify')
+    }
+    let last: { leaf: Uint8Array } | undefined
+    for await (const some of this.#store.entries(head.size - 1, head.size)) last = some[0]
+    const parsed = last === undefined ? { problem: 'is missing' } : parseLeaf(last.leaf)
+    if (last === undefined || parsed.problem !== undefined) {
+      throw new AuditError('damaged', `the newest entry of the log, ${head.size - 1}, ${parsed.problem}: run verify`)
+    }
+    return { edge, lastHash: leafHashHex(last.leaf), lastTime: parseTime(parsed.leaf.time)! }
+  }
+
+  /** Whether the log contains the tree that was promised. */
+  async #has({ size, root }: Head): Promise<boolean> {
+    try {
+      const head = await this.#store.head()
+      if (head === undefined || head.size < size) return false
+      return equal(rootAt(size, await readTiles(this.#store, size)), root)
+    } catch {
+      return false
+    }
+  }
+}
+
+/** Entries out of drafts, one after the other. The tip that was given is not changed: the commit may fail. */
+function build(
+  drafts: readonly Draft[],
+  tip: Tip,
+  seals: { readonly current: SealKey; advance(epoch: number): SealKey },
+  random: (length: number) => Uint8Array,
+): { receipts: Receipt[]; batch: Batch; tip: Tip } {
+  const edge = tip.edge.clone()
+  const fields = contentOf(drafts, random)
+  const hashes = new Uint8Array(drafts.length * hashLength)
+  const entries: NewEntry[] = []
+  const receipts: Receipt[] = []
+  const made: Seal[] = []
+  let { lastHash, lastTime } = tip
+  let key = seals.current
+  const seal = () => made.push({ size: edge.size, epoch: key.epoch, mac: sealMac(key, edge.size, edge.root()) })
+
+  for (let i = 0; i < drafts.length; i++) {
+    const draft = drafts[i]!
+    // The clock may have been set back, here or in another process; the log's time never goes back, nor does the key's.
+    let time = Math.max(draft.time, lastTime, key.start + key.epoch * epochMicros)
+    if (epochOf(key.start, time) > key.epoch) {
+      if (i > 0) seal()
+      key = seals.advance(epochOf(key.start, time))
+      time = Math.max(time, key.start + key.epoch * epochMicros)
+    }
+    const { content, commitments } = fields[i]!
+    const seq = edge.size
+    const leaf = Buffer.from(leafText(draft, { seq, time, previousHash: lastHash }, commitments))
+    const entryHash = leafHashHex(leaf)
+    writeHashHex(hashes, i * hashLength, entryHash)
+    edge.append(hashes, i * hashLength)
+    entries.push({ seq, hash: hashes.subarray(i * hashLength, (i + 1) * hashLength), leaf, content })
+    receipts.push({ seq, id: draft.id, entryHash, time: formatTime(time) })
+    lastHash = entryHash
+    lastTime = time
+  }
+  seal()
+  const full = edge.takeFullTiles()
+  const above = full.length > 0 ? edge.partialTiles().filter(({ level }) => level > 0) : []
+  return {
+    receipts,
+    batch: { entries, tiles: [...full, ...above], seals: made, head: { size: edge.size, root: edge.root() } },
+    tip: { edge, lastHash, lastTime },
+  }
+}
+
+/** The content of each draft, with the commitments to it; one buffer and one draw of salts for all. */
+function contentOf(
+  drafts: readonly Draft[],
+  random: (length: number) => Uint8Array,
+): { content: Uint8Array; commitments: string[] }[] {
+  let bytes = 0
+  let values = 0
+  for (const { sealed } of drafts) {
+    values += sealed.length / 2
+    for (const text of sealed) bytes += Buffer.byteLength(text)
+  }
+  const salts = random(values * saltLength)
+  const out = Buffer.allocUnsafeSlow(bytes + values * (4 + 1 + saltLength + 1))
+  let at = 0
+  let salt = 0
+  return drafts.map(({ sealed }) => {
+    const start = at
+    const commitments: string[] = []
+    for (let i = 0; i < sealed.length; i += 2) {
+      const from = at + 4
+      out[from] = 2
+      out.set(salts.subarray(salt, salt + saltLength), from + 1)
+      salt += saltLength
+      at = from + 1 + saltLength
+      at += out.write(sealed[i]!, at)
+      out[at++] = 0
+      at += out.write(sealed[i + 1]!, at)
+      out.writeUInt32BE(at - from, from - 4)
+      commitments.push(commitment(out.subarray(from, at)))
+    }
+    return { content: out.subarray(start, at), commitments }
+  })
+}

@@ -1,0 +1,284 @@
+/**
+ * Capture: what a caller hands in, read once, judged, and written as the fragments of a leaf.
+ *
+ * A caller may change its object a moment later, so everything is turned into text here and now. What is left open is
+ * what only the log knows: the number, the time that stands, the link, the commitments.
+ */
+import { type EntryInput, outcomes, securityLevels } from './entry.ts'
+import { badInput, canonicalize, pathOf } from './json.ts'
+import { type Micros, uuidv7Time } from './time.ts'
+
+/** The largest leaf, in bytes (tlog-tiles: a 16-bit length). */
+export const maxLeafBytes = 65_535
+/** The largest sealed value unless the log is opened with another limit, in bytes of JSON. */
+export const defaultMaxValueBytes = 16 * 1024 * 1024
+
+/** An entry that waits for its place in the log. */
+export interface Draft {
+  readonly id: string
+  /** When it was captured; the log never writes a time smaller than the one before. */
+  readonly time: Micros
+  /** Canonical members from `attributes` to `governanceStatus`, each followed by a comma. */
+  readonly first: string
+  /** Canonical members from `intent` to `performanceMetrics`, each followed by a comma. */
+  readonly middle: string
+  /** `"securityLevel":"…",` */
+  readonly level: string
+  /** `"trace":"…",` or nothing. */
+  readonly trace: string
+  /** Name and canonical JSON of each sealed value, in turn, sorted by name. */
+  readonly sealed: readonly string[]
+}
+
+/** What the log adds when it captures. */
+export interface CaptureOptions {
+  readonly id: string
+  readonly time: Micros
+  /** Bytes of canonical JSON that one sealed value may have. */
+  readonly maxValueBytes?: number
+  /** Lets this software write a `control` entry; a caller's is refused. */
+  readonly control?: boolean
+}
+
+const members = new Set([
+  'operation',
+  'component',
+  'kind',
+  'outcome',
+  'intent',
+  'trace',
+  'securityLevel',
+  'complianceFlags',
+  'governanceStatus',
+  'performanceMetrics',
+  'attributes',
+  'actor',
+  'memoryId',
+  'session',
+  'userContext',
+  'operationResult',
+  'arguments',
+  'sealed',
+])
+const ownMembers = new Set(['v', 'seq', 'id', 'time', 'previousHash', 'entryHash', 'disclosures'])
+/** Names that a further sealed value may not take: they stand for something else where an entry is shown as one object. */
+const takenNames = new Set([...members, ...ownMembers])
+
+/**
+ * An entry's draft.
+ *
+ * @throws AuditError `bad_input`, naming the path of the first bad value and what is allowed there
+ * @example captureEntry({ operation: 'remember', component: 'memory' }, { id: uuidv7(ms, random), time })
+ */
+export function captureEntry(input: EntryInput, options: CaptureOptions): Draft {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw badInput('$', 'an entry is an object with at least operation and component')
+  }
+  const given: Record<string, unknown> = { ...input }
+  for (const name in given) if (!members.has(name)) throw unknownMember(name)
+
+  const { attributes, complianceFlags, governanceStatus, performanceMetrics, intent, kind, outcome, trace } = given
+  const allowedKinds = options.control ? ['control'] : ['event', 'intent', 'outcome']
+
+  let first = attributes === undefined ? '' : `"attributes":${attributeMap(attributes)},`
+  first += `"complianceFlags":${flags(complianceFlags)},"component":${label(given.component, '$.component', 256)},`
+  if (governanceStatus !== undefined)
+    first += `"governanceStatus":${label(governanceStatus, '$.governanceStatus', 256)},`
+
+  let middle = intent === undefined ? '' : `"intent":${intentId(intent)},`
+  middle += `"kind":${oneOf(kind ?? allowedKinds[0], allowedKinds, '$.kind')},`
+  middle += `"operation":${label(given.operation, '$.operation', 256)},`
+  if (outcome !== undefined) middle += `"outcome":${oneOf(outcome, outcomes, '$.outcome')},`
+  if (performanceMetrics !== undefined) middle += `"performanceMetrics":${metricMap(performanceMetrics)},`
+  if (intent !== undefined && kind !== 'outcome') throw badInput('$.intent', 'only an outcome closes an intent')
+
+  const draft: Draft = {
+    id: options.id,
+    time: options.time,
+    first,
+    middle,
+    level: `"securityLevel":${level(given.securityLevel)},`,
+    trace: trace === undefined ? '' : `"trace":${traceparent(trace)},`,
+    sealed: sealedValues(given, options.maxValueBytes ?? defaultMaxValueBytes),
+  }
+  checkSize(draft)
+  return draft
+}
+
+function unknownMember(name: string): Error {
+  const path = pathOf('$', name)
+  if (ownMembers.has(name)) return badInput(path, 'the log itself gives this member')
+  const near = nearest(name, members)
+  return badInput(path, `no member has this name${near === undefined ? '' : `; did you mean ${near}?`}`)
+}
+
+/** A short name: 1–max characters, well-formed, no control characters. */
+function label(value: unknown, path: string, max: number): string {
+  if (typeof value !== 'string') {
+    throw badInput(path, value === undefined ? 'is missing' : `must be a text of 1–${max} characters`)
+  }
+  if (value.length === 0 || value.length > max) throw badInput(path, `must be a text of 1–${max} characters`)
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(value)) throw badInput(path, 'must not contain control characters')
+  return canonicalize(value, path)
+}
+
+function oneOf(value: unknown, allowed: readonly string[], path: string): string {
+  if (!allowed.includes(value as string)) throw badInput(path, `must be one of ${allowed.join(', ')}`)
+  return `"${value as string}"`
+}
+
+function level(value: unknown): string {
+  if (value === undefined || value === 'standard') return '"internal"'
+  return oneOf(value, securityLevels, '$.securityLevel')
+}
+
+function intentId(value: unknown): string {
+  if (typeof value !== 'string' || uuidv7Time(value) === undefined) {
+    throw badInput('$.intent', 'must be the id of an intent, a lower-case UUIDv7')
+  }
+  return `"${value}"`
+}
+
+function traceparent(value: unknown): string {
+  if (typeof value !== 'string' || !/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value)) {
+    throw badInput('$.trace', 'must be a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>')
+  }
+  return `"${value}"`
+}
+
+function flags(value: unknown): string {
+  if (value === undefined) return '[]'
+  if (!Array.isArray(value)) throw badInput('$.complianceFlags', 'must be a list of texts')
+  const texts = value.map((flag, i) => label(flag, pathOf('$.complianceFlags', i), 256) && (flag as string))
+  return canonicalize([...new Set(texts)].sort())
+}
+
+function plainMap(value: unknown, path: string): [string, unknown][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badInput(path, 'must be an object')
+  const pairs = Object.entries(value)
+  for (const [name] of pairs) label(name, pathOf(path, name), 256)
+  return pairs
+}
+
+function attributeMap(value: unknown): string {
+  const pairs = plainMap(value, '$.attributes')
+  for (const [name, part] of pairs) {
+    if (typeof part !== 'string' && typeof part !== 'number' && typeof part !== 'boolean') {
+      throw badInput(pathOf('$.attributes', name), 'must be a text, a number or true/false')
+    }
+  }
+  return canonicalize(Object.fromEntries(pairs), '$.attributes')
+}
+
+function metricMap(value: unknown): string {
+  const pairs = plainMap(value, '$.performanceMetrics')
+  for (const [name, part] of pairs) {
+    if (typeof part !== 'number') throw badInput(pathOf('$.performanceMetrics', name), 'must be a number')
+  }
+  return canonicalize(Object.fromEntries(pairs), '$.performanceMetrics')
+}
+
+function sealedValues(given: Record<string, unknown>, maxBytes: number): string[] {
+  const out: string[] = []
+  const seal = (name: string, path: string, json: string) => {
+    // One UTF-16 unit is at most three bytes: only a text near the limit is measured.
+    if (json.length * 3 > maxBytes && byteLength(json) > maxBytes) {
+      throw badInput(path, `the value has ${byteLength(json)} bytes of JSON; the limit is ${maxBytes}`)
+    }
+    out.push(name, json)
+  }
+  if (given.actor !== undefined) seal('actor', '$.actor', actor(given.actor))
+  if (given.arguments !== undefined) seal('arguments', '$.arguments', canonicalize(given.arguments, '$.arguments'))
+  if (given.memoryId !== undefined) seal('memoryId', '$.memoryId', memoryId(given.memoryId))
+  for (const name of ['operationResult', 'session', 'userContext']) {
+    const value = given[name]
+    if (value === undefined) continue
+    seal(name, `$.${name}`, name === 'session' ? label(value, '$.session', 512) : canonicalize(value, `$.${name}`))
+  }
+  if (given.sealed === undefined) return out
+  for (const [name, value] of plainMap(given.sealed, '$.sealed')) {
+    const path = pathOf('$.sealed', name)
+    if (takenNames.has(name)) throw badInput(path, 'this name has a place of its own in the entry')
+    seal(name, path, canonicalize(value, path))
+  }
+  return sortPairs(out)
+}
+
+/** Reads each member once, so that what was judged is what is written. */
+function actor(value: unknown): string {
+  const { type, id, onBehalfOf, ...rest } = Object.fromEntries(plainMap(value, '$.actor'))
+  for (const name in rest) throw badInput(pathOf('$.actor', name), 'an actor has type, id and onBehalfOf')
+  const principal = onBehalfOf === undefined ? '' : `"onBehalfOf":${identity(onBehalfOf, '$.actor.onBehalfOf')},`
+  return `{"id":${label(id, '$.actor.id', 512)},${principal}"type":${label(type, '$.actor.type', 256)}}`
+}
+
+function identity(value: unknown, path: string): string {
+  const { type, id, ...rest } = Object.fromEntries(plainMap(value, path))
+  for (const name in rest) throw badInput(pathOf(path, name), 'only type and id stand here')
+  return `{"id":${label(id, `${path}.id`, 512)},"type":${label(type, `${path}.type`, 256)}}`
+}
+
+function memoryId(value: unknown): string {
+  if (typeof value === 'number') return JSON.stringify(canonicalize(value, '$.memoryId'))
+  return label(value, '$.memoryId', 512)
+}
+
+/** Sorts a list of name, value, name, value … by name, as the leaf's `sealed` member needs it. */
+function sortPairs(pairs: string[]): string[] {
+  const names: [string, string][] = []
+  for (let i = 0; i < pairs.length; i += 2) names.push([pairs[i]!, pairs[i + 1]!])
+  return names.sort(([a], [b]) => (a < b ? -1 : 1)).flat()
+}
+
+/** Members whose length is the log's: id, previousHash, seq, time, v and their punctuation, with room. */
+const fixedBytes = 300
+
+function checkSize(draft: Draft): void {
+  let units = fixedBytes + draft.first.length + draft.middle.length + draft.level.length + draft.trace.length
+  for (let i = 0; i < draft.sealed.length; i += 2) units += draft.sealed[i]!.length + 60
+  if (units * 3 <= maxLeafBytes) return
+  let bytes = fixedBytes + byteLength(draft.first) + byteLength(draft.middle)
+  for (let i = 0; i < draft.sealed.length; i += 2) bytes += byteLength(JSON.stringify(draft.sealed[i]!)) + 48
+  if (bytes > maxLeafBytes) {
+    throw badInput(
+      '$',
+      `the open members make a leaf of ${bytes} bytes; the limit is ${maxLeafBytes}: seal large values`,
+    )
+  }
+}
+
+function byteLength(text: string): number {
+  let bytes = 0
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    bytes += unit < 0x80 ? 1 : unit < 0x800 ? 2 : unit >= 0xd800 && unit < 0xe000 ? 2 : 3
+  }
+  return bytes
+}
+
+/** The known name that is a slip or two away, if there is one. */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replaceAll(/[_-]/g, '')
+  let best: string | undefined
+  let bestDistance = 3
+  for (const candidate of known) {
+    const distance = editDistance(plain(name), plain(candidate))
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

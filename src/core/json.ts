@@ -1,0 +1,314 @@
+/**
+ * JSON with one spelling: RFC 8785 canonical text out of values, and values out of text by a parser that refuses
+ * whatever could be read in two ways (duplicate names, lone surrogates, numbers that a double cannot hold).
+ */
+import type { Json } from './entry.ts'
+import { AuditError } from './errors.ts'
+
+/** How deep a value may nest. */
+export const maxDepth = 128
+
+/** Where a value stands in its input: `$.userContext.tags[3]`. */
+export function pathOf(parent: string, key: string | number): string {
+  if (typeof key === 'number') return `${parent}[${key}]`
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${parent}.${key}` : `${parent}[${JSON.stringify(key)}]`
+}
+
+/** The refusal of a bad value: one sentence that names its path. */
+export function badInput(path: string, what: string): AuditError {
+  return new AuditError('bad_input', `${path}: ${what}`, { path })
+}
+
+/** A link of the chain from the value at hand up to the root, so that a path costs nothing until it is needed. */
+interface Place {
+  readonly parent: Place | undefined
+  readonly key: string | number
+  readonly value: object
+}
+
+function pathTo(root: string, place: Place | undefined, key?: string | number): string {
+  const keys: (string | number)[] = key === undefined ? [] : [key]
+  for (let at = place; at !== undefined; at = at.parent) if (at.parent !== undefined) keys.unshift(at.key)
+  return keys.reduce<string>(pathOf, root)
+}
+
+/**
+ * The RFC 8785 canonical JSON of a value that came from outside, in one walk that reads each member once.
+ *
+ * A `Date` becomes its RFC 3339 string. Everything that JSON cannot say is refused: `undefined`, functions, symbols,
+ * BigInt, class instances, cycles, lone surrogates, numbers that are not finite or, if integral, beyond ±(2^53−1).
+ *
+ * @param root what the value is called in an error: `$.userContext`
+ * @throws AuditError `bad_input`, naming the path of the bad value
+ * @example canonicalize({ b: 1, a: [true, null] }) // '{"a":[true,null],"b":1}'
+ */
+export function canonicalize(value: unknown, root = '$'): string {
+  return write(value, root, undefined, undefined, 0)
+}
+
+function write(
+  value: unknown,
+  root: string,
+  parent: Place | undefined,
+  key: string | number | undefined,
+  depth: number,
+): string {
+  switch (typeof value) {
+    case 'string':
+      if (!value.isWellFormed()) throw badInput(pathTo(root, parent, key), 'the text has a lone surrogate')
+      return JSON.stringify(value)
+    case 'number':
+      return writeNumber(value, root, parent, key)
+    case 'boolean':
+      return value ? 'true' : 'false'
+    case 'object':
+      return value === null ? 'null' : writeObject(value, root, parent, key, depth)
+    default:
+      throw badInput(pathTo(root, parent, key), `${typeof value} is not a JSON value`)
+  }
+}
+
+function writeNumber(value: number, root: string, parent: Place | undefined, key: string | number | undefined): string {
+  if (!Number.isFinite(value)) throw badInput(pathTo(root, parent, key), `${value} is not a JSON number`)
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw badInput(pathTo(root, parent, key), 'the integer is beyond ±(2^53−1); write it as a string')
+  }
+  return String(value === 0 ? 0 : value)
+}
+
+function writeObject(
+  value: object,
+  root: string,
+  parent: Place | undefined,
+  key: string | number | undefined,
+  depth: number,
+): string {
+  if (depth >= maxDepth) throw badInput(pathTo(root, parent, key), `the value is nested deeper than ${maxDepth}`)
+  for (let at = parent; at !== undefined; at = at.parent) {
+    if (at.value === value) throw badInput(pathTo(root, parent, key), 'the value contains itself')
+  }
+  const here: Place = { parent, key: key ?? '', value }
+  if (Array.isArray(value)) {
+    let out = '['
+    for (let i = 0; i < value.length; i++) {
+      if (i > 0) out += ','
+      out += write(value[i], root, here, i, depth + 1)
+    }
+    return `${out}]`
+  }
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw badInput(pathTo(root, parent, key), 'the date is not a date')
+    return JSON.stringify(value.toISOString())
+  }
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    const name = prototype.constructor?.name || 'a class'
+    throw badInput(pathTo(root, parent, key), `an instance of ${name} is not a JSON value`)
+  }
+  if (Object.prototype.toString.call(value) !== '[object Object]' || Object.getOwnPropertySymbols(value).length > 0) {
+    throw badInput(pathTo(root, parent, key), 'the object is not a plain one')
+  }
+  const names = sortedKeys(value)
+  let out = '{'
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!
+    if (!name.isWellFormed()) throw badInput(pathTo(root, here), 'a member name has a lone surrogate')
+    if (i > 0) out += ','
+    out += `${JSON.stringify(name)}:${write((value as Record<string, unknown>)[name], root, here, name, depth + 1)}`
+  }
+  return `${out}}`
+}
+
+/** The member names in the order of RFC 8785: by UTF-16 code units. */
+function sortedKeys(value: object): string[] {
+  const names = Object.keys(value)
+  for (let i = 1; i < names.length; i++) if (names[i - 1]! > names[i]!) return names.sort()
+  return names
+}
+
+/**
+ * The value of a JSON text, read strictly (RFC 8259, I-JSON): duplicate names, lone surrogates, integers beyond
+ * ±(2^53−1), numbers too large for a double and values nested deeper than {@link maxDepth} are refused.
+ *
+ * @throws AuditError `bad_input` with the path and the position of what is wrong
+ * @example parseJson('{"a": 1}') // { a: 1 }
+ */
+export function parseJson(text: string): Json {
+  return new Reader(text).document()
+}
+
+const stringRun = /[^"\\\u0000-\u001f]*/y
+const numberForm = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y
+const space = /[ \t\n\r]*/y
+const escapes: Readonly<Record<string, string>> = {
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+}
+
+class Reader {
+  readonly #text: string
+  #at = 0
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  document(): Json {
+    this.#skip()
+    const value = this.#value('$', 0)
+    this.#skip()
+    if (this.#at < this.#text.length) throw this.#bad('$', 'there is text after the JSON value')
+    return value
+  }
+
+  #bad(path: string, what: string): AuditError {
+    const before = this.#text.slice(0, this.#at)
+    const line = before.split('\n').length
+    const column = this.#at - before.lastIndexOf('\n')
+    const where = line > 1 ? `line ${line}, column ${column}` : `column ${column}`
+    return new AuditError('bad_input', `${path}: ${what} (${where})`, { path })
+  }
+
+  #skip(): void {
+    const code = this.#text.charCodeAt(this.#at)
+    if (code > 0x20) return
+    space.lastIndex = this.#at
+    space.test(this.#text)
+    this.#at = space.lastIndex
+  }
+
+  #value(path: string, depth: number): Json {
+    switch (this.#text[this.#at]) {
+      case '{':
+        return this.#object(path, depth)
+      case '[':
+        return this.#array(path, depth)
+      case '"':
+        return this.#string(path)
+      case 't':
+        return this.#word('true', true, path)
+      case 'f':
+        return this.#word('false', false, path)
+      case 'n':
+        return this.#word('null', null, path)
+      case undefined:
+        throw this.#bad(path, 'the JSON text ends too early')
+      default:
+        return this.#number(path)
+    }
+  }
+
+  #word<T>(word: string, value: T, path: string): T {
+    if (!this.#text.startsWith(word, this.#at)) throw this.#bad(path, 'this is not a JSON value')
+    this.#at += word.length
+    return value
+  }
+
+  #number(path: string): number {
+    numberForm.lastIndex = this.#at
+    const found = numberForm.exec(this.#text)
+    if (found === null) throw this.#bad(path, 'this is not a JSON value')
+    const value = Number(found[0])
+    if (!Number.isFinite(value)) throw this.#bad(path, `the number ${clip(found[0])} is too large`)
+    if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+      throw this.#bad(path, `the integer ${clip(found[0])} is beyond ±(2^53−1); write it as a string`)
+    }
+    this.#at = numberForm.lastIndex
+    return value
+  }
+
+  #string(path: string): string {
+    this.#at++
+    let out = ''
+    for (;;) {
+      stringRun.lastIndex = this.#at
+      stringRun.test(this.#text)
+      out += this.#text.slice(this.#at, stringRun.lastIndex)
+      this.#at = stringRun.lastIndex
+      const stop = this.#text[this.#at]
+      if (stop === '"') break
+      if (stop === undefined) throw this.#bad(path, 'a string is not closed')
+      if (stop !== '\\') throw this.#bad(path, 'a string has a raw control character; write it as \\uXXXX')
+      out += this.#escape(path)
+    }
+    this.#at++
+    if (!out.isWellFormed()) throw this.#bad(path, 'a string has a lone surrogate')
+    return out
+  }
+
+  #escape(path: string): string {
+    const letter = this.#text[this.#at + 1] ?? ''
+    if (letter === 'u') {
+      const digits = this.#text.slice(this.#at + 2, this.#at + 6)
+      if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw this.#bad(path, 'a string has a broken \\u escape')
+      this.#at += 6
+      return String.fromCharCode(Number.parseInt(digits, 16))
+    }
+    const plain = escapes[letter]
+    if (plain === undefined) throw this.#bad(path, 'a string has an unknown escape')
+    this.#at += 2
+    return plain
+  }
+
+  #array(path: string, depth: number): Json {
+    const out: Json[] = []
+    this.#enter(path, depth)
+    if (this.#text[this.#at] === ']') {
+      this.#at++
+      return out
+    }
+    for (;;) {
+      out.push(this.#value(pathOf(path, out.length), depth + 1))
+      if (this.#next(']', path)) return out
+    }
+  }
+
+  #object(path: string, depth: number): Json {
+    const out: Record<string, Json> = {}
+    this.#enter(path, depth)
+    if (this.#text[this.#at] === '}') {
+      this.#at++
+      return out
+    }
+    for (;;) {
+      if (this.#text[this.#at] !== '"') throw this.#bad(path, 'a member name must be a string')
+      const name = this.#string(path)
+      const inner = pathOf(path, name)
+      if (Object.hasOwn(out, name)) throw this.#bad(inner, 'the name stands twice')
+      this.#skip()
+      if (this.#text[this.#at] !== ':') throw this.#bad(inner, 'a colon is missing')
+      this.#at++
+      this.#skip()
+      const value = this.#value(inner, depth + 1)
+      if (name === '__proto__') Object.defineProperty(out, name, { value, enumerable: true, configurable: true })
+      else out[name] = value
+      if (this.#next('}', path)) return out
+    }
+  }
+
+  #enter(path: string, depth: number): void {
+    if (depth >= maxDepth) throw this.#bad(path, `the value is nested deeper than ${maxDepth}`)
+    this.#at++
+    this.#skip()
+  }
+
+  /** After a member: true when `close` ends the list, false when a comma goes on. */
+  #next(close: string, path: string): boolean {
+    this.#skip()
+    const mark = this.#text[this.#at]
+    if (mark !== close && mark !== ',') throw this.#bad(path, `a comma or ${close} is missing`)
+    this.#at++
+    if (mark === ',') this.#skip()
+    return mark === close
+  }
+}
+
+function clip(text: string): string {
+  return text.length > 24 ? `${text.slice(0, 24)}…` : text
+}

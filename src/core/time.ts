@@ -1,0 +1,45 @@
+/** Instants as the format writes them. Inside the program an instant is a number of microseconds since 1970. */
+
+/** Microseconds since 1970-01-01T00:00:00Z, an integer; exact to the year 2255. */
+export type Micros = number
+
+let cachedSecond = Number.NaN
+let cachedText = ''
+
+/** RFC 3339 UTC with exactly six decimals: `2026-11-23T14:07:00.123456Z`. */
+export function formatTime(micros: Micros): string {
+  const second = Math.floor(micros / 1e6)
+  if (second !== cachedSecond) {
+    cachedText = new Date(second * 1000).toISOString().slice(0, 20)
+    cachedSecond = second
+  }
+  const part = micros - second * 1e6
+  return part >= 100_000
+    ? `${cachedText.slice(0, 19)}.${part}Z`
+    : `${cachedText.slice(0, 19)}.${`${part}`.padStart(6, '0')}Z`
+}
+
+/** The instant of a time written by {@link formatTime}, or `undefined` for any other spelling. */
+export function parseTime(text: string): Micros | undefined {
+  if (text.length !== 27 || text[19] !== '.' || text[26] !== 'Z') return undefined
+  const ms = Date.parse(`${text.slice(0, 19)}Z`)
+  const part = Number(text.slice(20, 26))
+  if (Number.isNaN(ms) || !Number.isInteger(part)) return undefined
+  const micros = ms * 1000 + part
+  return formatTime(micros) === text ? micros : undefined
+}
+
+/** A version 7 UUID (RFC 9562, section 5.7) of a millisecond and 10 random bytes. */
+export function uuidv7(ms: number, random: Uint8Array, at = 0): string {
+  const time = ms.toString(16).padStart(12, '0')
+  const byte = (i: number) => (random[at + i]! | 0x100).toString(16).slice(1)
+  const a = ((random[at]! & 0x0f) | 0x70 | 0x100).toString(16).slice(1)
+  const b = ((random[at + 2]! & 0x3f) | 0x80 | 0x100).toString(16).slice(1)
+  return `${time.slice(0, 8)}-${time.slice(8)}-${a}${byte(1)}-${b}${byte(3)}-${byte(4)}${byte(5)}${byte(6)}${byte(7)}${byte(8)}${byte(9)}`
+}
+
+/** The millisecond that a version 7 UUID carries, or `undefined` when the text is no lower-case UUIDv7. */
+export function uuidv7Time(id: string): number | undefined {
+  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)) return undefined
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+}

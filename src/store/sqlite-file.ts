@@ -1,0 +1,160 @@
+/**
+ * An SQLite file as this project opens it: encrypted as a whole, in WAL mode, of a known schema, with every error as one
+ * sentence. The log and its index are two such files.
+ */
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import Database from 'better-sqlite3-multiple-ciphers'
+import { AuditError } from '../core/errors.ts'
+
+export type Connection = Database
+
+/** What a file is made of, by version: `migrations[n]` leads from version n to n + 1. */
+export interface Schema {
+  /** Written into the file's header, so that a stranger's database is told apart. */
+  readonly applicationId: number
+  readonly migrations: readonly string[]
+}
+
+export interface OpenOptions {
+  readonly file: string
+  /** 32 bytes for a file encrypted as a whole; `undefined` for a plain one. */
+  readonly key: Uint8Array | undefined
+  readonly schema: Schema
+  /** `create`: must not exist yet. `write`: must exist. `read`: must exist, and nothing is written. */
+  readonly mode: 'create' | 'write' | 'read'
+  /** `FULL`: a commit is on the disk when it returns. `NORMAL`: it may be lost, but only whole, at a power cut. */
+  readonly synchronous: 'FULL' | 'NORMAL'
+}
+
+/** How long a writer waits for another process's commit, in milliseconds. */
+const lockTimeout = 10_000
+
+/** The parameters of SQLCipher 4, one by one, so that no later default can change what a file is. */
+const cipher = [
+  "cipher='sqlcipher'",
+  'legacy=4',
+  'legacy_page_size=4096',
+  'kdf_iter=256000',
+  'fast_kdf_iter=2',
+  'hmac_use=1',
+  'hmac_pgno=1',
+  'hmac_salt_mask=58',
+  'kdf_algorithm=2',
+  'hmac_algorithm=2',
+  'plaintext_header_size=0',
+]
+
+/**
+ * Opens a file, creates it, or brings it forward to today's schema inside one transaction.
+ *
+ * @throws AuditError `not_found`, `already_exists`, `bad_key`, `bad_format`, `newer_schema`, `busy`, `io`
+ */
+export function openSqliteFile(options: OpenOptions): Connection {
+  checkPlace(options)
+  const connection = asAuditError(
+    options.file,
+    () => new Database(options.file, { readonly: options.mode === 'read', timeout: lockTimeout }),
+  )
+  try {
+    asAuditError(options.file, () => prepare(connection, options))
+    return connection
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+}
+
+function checkPlace({ file, mode, key }: OpenOptions): void {
+  const there = existsSync(file)
+  if (mode === 'create') {
+    if (there) throw new AuditError('already_exists', `${file} is there already`)
+    return
+  }
+  if (!there) throw new AuditError('not_found', `there is no log at ${file}: make one with init`)
+  if (!statSync(file).isFile()) throw new AuditError('bad_format', `${file} is not a file`)
+  const plain = startsAsPlainSqlite(file)
+  if (plain && key !== undefined) {
+    throw new AuditError('bad_format', `${file} is an unencrypted database, but this log was made encrypted`)
+  }
+}
+
+function startsAsPlainSqlite(file: string): boolean {
+  const head = Buffer.alloc(16)
+  const fd = asAuditError(file, () => openSync(file, 'r'))
+  try {
+    readSync(fd, head, 0, 16, 0)
+  } finally {
+    closeSync(fd)
+  }
+  return head.toString('latin1') === 'SQLite format 3\0'
+}
+
+function prepare(connection: Connection, { file, key, schema, mode, synchronous }: OpenOptions): void {
+  if (key !== undefined) {
+    for (const setting of cipher) connection.pragma(setting)
+    connection.pragma(`key="x'${Buffer.from(key).toString('hex')}'"`)
+  }
+  if (mode === 'create') connection.pragma('page_size=4096')
+  if (mode !== 'read') connection.pragma('journal_mode=WAL')
+  connection.pragma(`synchronous=${synchronous}`)
+  connection.pragma('cache_size=-8000')
+
+  const pragma = (name: string) => connection.pragma(name, { simple: true }) as number
+  const latest = schema.migrations.length
+  const version = pragma('user_version')
+  if (mode !== 'create' && pragma('application_id') !== schema.applicationId) {
+    throw new AuditError('bad_format', `${file} is a database, but not one of memmimic-audit`)
+  }
+  if (version > latest) {
+    throw new AuditError(
+      'newer_schema',
+      `${file} has schema ${version}; this release knows ${latest}: use a newer memmimic-audit`,
+    )
+  }
+  if (version === latest || mode === 'read') return
+  connection.exec('BEGIN IMMEDIATE')
+  try {
+    // Another process may have been here while this one waited for the lock.
+    for (const step of schema.migrations.slice(pragma('user_version'))) connection.exec(step)
+    connection.pragma(`application_id=${schema.applicationId}`)
+    connection.pragma(`user_version=${latest}`)
+    connection.exec('COMMIT')
+  } catch (error) {
+    connection.exec('ROLLBACK')
+    throw error
+  }
+}
+
+/** Runs `work`, and says in one sentence what the database or the file system had against it. */
+export function asAuditError<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw toAuditError(file, error)
+  }
+}
+
+/** An error of the engine or of the file system as one of ours; any other is handed back as it is. */
+export function toAuditError(file: string, error: unknown): unknown {
+  const code = (error as { code?: unknown }).code
+  if (error instanceof AuditError || typeof code !== 'string') return error
+  const say = (kind: 'busy' | 'io' | 'bad_key' | 'bad_format', sentence: string) =>
+    new AuditError(kind, sentence, { cause: error })
+  if (code.startsWith('SQLITE_BUSY')) return say('busy', `${file} is locked by another process: try again`)
+  if (code === 'SQLITE_NOTADB') {
+    return say(
+      'bad_key',
+      `${file} cannot be read with this key: the key is wrong, or the file is not a memmimic-audit log`,
+    )
+  }
+  if (code.startsWith('SQLITE_CORRUPT')) return say('bad_format', `${file} is damaged: restore it from a backup`)
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC') return say('io', `the disk is full: ${file} could not be written`)
+  if (code.startsWith('SQLITE_READONLY') || code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
+    return say('io', `${file} may not be written: check the permissions of the file and of its folder`)
+  }
+  if (code.startsWith('SQLITE_CANTOPEN')) {
+    return say('io', `${file} could not be opened: check that its folder exists and may be written`)
+  }
+  if (code.startsWith('SQLITE_IOERR')) return say('io', `the disk failed while ${file} was used (${code})`)
+  return code.startsWith('SQLITE_') ? say('io', `${file}: ${(error as Error).message}`) : error
+}

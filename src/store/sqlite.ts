@@ -1,0 +1,247 @@
+/**
+ * The log as one encrypted SQLite file.
+ *
+ * The newest entries stand one row each in **tail**, until they fill a tile of 256; then they move, in the same commit
+ * that fills it, into compressed **blocks** of 32, leaves apart from content, so that erasing content never touches a
+ * leaf. A commit of one entry writes a tail row, a seal and the head: no secondary index, no growing blob.
+ */
+import { constants as zlib, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { AuditError } from '../core/errors.ts'
+import type { Seal } from '../core/seal.ts'
+import { asAuditError, type Connection, openSqliteFile, type Schema, toAuditError } from './sqlite-file.ts'
+import type { Batch, Head, MaybePromise, NewEntry, Store, StoredCheckpoint, StoredEntry } from './store.ts'
+
+/** Entries in a tile. */
+const tileWidth = 256
+/**
+ * Entries in a block. Measured on 700-byte entries: 32 reads one scattered entry in half the time of 64 and compresses
+ * 2 % worse; 256 reads it in five times the time.
+ */
+const blockSize = 32
+
+const schema: Schema = {
+  applicationId: 0x6d6d6131,
+  migrations: [
+    `CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL, root BLOB NOT NULL);
+     CREATE TABLE tail (seq INTEGER PRIMARY KEY, hash BLOB NOT NULL, leaf BLOB NOT NULL, content BLOB NOT NULL);
+     CREATE TABLE leaves (first INTEGER PRIMARY KEY, data BLOB NOT NULL);
+     CREATE TABLE content (first INTEGER PRIMARY KEY, data BLOB NOT NULL);
+     CREATE TABLE tile (level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (level, n));
+     CREATE TABLE seal (size INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, mac BLOB NOT NULL);
+     CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL);`,
+  ],
+}
+
+export interface SqliteStoreOptions {
+  readonly file: string
+  /** 32 bytes; `undefined` for a file that is not encrypted. */
+  readonly key: Uint8Array | undefined
+  readonly mode: 'create' | 'write' | 'read'
+}
+
+/** @throws AuditError as `openSqliteFile` */
+export function openSqliteStore({ file, key, mode }: SqliteStoreOptions): SqliteStore {
+  return new SqliteStore(file, openSqliteFile({ file, key, mode, schema, synchronous: 'FULL' }))
+}
+
+type TailRow = [seq: number, leaf: Uint8Array, content: Uint8Array]
+
+export class SqliteStore implements Store {
+  readonly #file: string
+  readonly #db: Connection
+  readonly #sql: ReturnType<typeof statements>
+
+  constructor(file: string, db: Connection) {
+    this.#file = file
+    this.#db = db
+    this.#sql = asAuditError(file, () => statements(db))
+  }
+
+  head(): Head | undefined {
+    return asAuditError(this.#file, () => this.#sql.head.get() as Head | undefined)
+  }
+
+  *entries(from: number, to: number): Iterable<readonly StoredEntry[]> {
+    let at = from
+    while (at < to) {
+      const found = asAuditError(this.#file, () => this.#from(at, to))
+      if (found.entries.length > 0) yield found.entries
+      if (found.next === undefined) return
+      at = found.next
+    }
+  }
+
+  /** The block or the stretch of tail in which the first entry at or after `at` stands. */
+  #from(at: number, to: number): { entries: StoredEntry[]; next: number | undefined } {
+    const block = this.#sql.leavesFrom.get(at - (at % blockSize), to) as [first: number, data: Uint8Array] | undefined
+    // The tail begins where the blocks end. What stands in it below a block is not of this store's making, but it is
+    // there, and is given as it stands.
+    const tail = this.#sql.tailFrom.all(at, block?.[0] ?? to) as TailRow[]
+    if (block === undefined || tail.length > 0) {
+      const entries = tail.map(([seq, leaf, content]) => ({ seq, leaf, content }))
+      return { entries, next: tail.length === 0 ? undefined : entries.at(-1)!.seq + 1 }
+    }
+    const [start, data] = block
+    const content = this.#sql.contentOf.get(start) as Uint8Array | undefined
+    const entries = openBlock(start, data, content).filter(({ seq }) => seq >= at && seq < to)
+    return { entries, next: Math.max(at + 1, start + blockSize) }
+  }
+
+  tile(level: number, index: number): Uint8Array | undefined {
+    return asAuditError(this.#file, () => {
+      const stored = this.#sql.tile.get(level, index) as Uint8Array | undefined
+      if (stored !== undefined || level > 0) return stored
+      const hashes = this.#sql.tailHashes.all(index * tileWidth, (index + 1) * tileWidth) as Uint8Array[]
+      return hashes.length === 0 ? undefined : new Uint8Array(Buffer.concat(hashes))
+    })
+  }
+
+  *seals(from: number, to: number): Iterable<Seal> {
+    yield* pages(from, to, (after, end) => this.#sql.seals.all(after, end) as Seal[])
+  }
+
+  *checkpoints(from: number, to: number): Iterable<StoredCheckpoint> {
+    yield* pages(from, to, (after, end) => this.#sql.checkpoints.all(after, end) as StoredCheckpoint[])
+  }
+
+  async commit(build: (head: Head | undefined) => MaybePromise<Batch | undefined>): Promise<void> {
+    asAuditError(this.#file, () => this.#db.exec('BEGIN IMMEDIATE'))
+    try {
+      const batch = await build(this.head())
+      if (batch !== undefined) this.#write(batch)
+      this.#db.exec(batch === undefined ? 'ROLLBACK' : 'COMMIT')
+    } catch (error) {
+      if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+      throw toAuditError(this.#file, error)
+    }
+  }
+
+  #write({ entries, tiles, seals, head }: Batch): void {
+    const sql = this.#sql
+    const from = head.size - entries.length
+    const blocked = head.size - (head.size % tileWidth)
+    const fresh = Math.max(from, blocked)
+    if (blocked > from) this.#fillBlocks(from, blocked, entries)
+    for (const { seq, hash, leaf, content } of entries.slice(fresh - from)) sql.addTail.run(seq, hash, leaf, content)
+    for (const { level, index, hashes } of tiles) sql.putTile.run(level, index, hashes)
+    for (const { size, epoch, mac } of seals) sql.addSeal.run(size, epoch, mac)
+    sql.setHead.run(head.size, head.root)
+  }
+
+  /** Moves what now fills whole tiles into blocks: first what waits in the tail, then what is new. */
+  #fillBlocks(from: number, to: number, entries: readonly NewEntry[]): void {
+    const start = from - (from % tileWidth)
+    const waiting = (this.#sql.tailFrom.all(start, from) as TailRow[]).map(
+      ([seq, leaf, content]): StoredEntry => ({ seq, leaf, content }),
+    )
+    if (waiting.length !== from - start) {
+      throw new AuditError('damaged', `the newest entries before ${from} are not all there: run verify`)
+    }
+    const all = [...waiting, ...entries.slice(0, to - from)]
+    for (let i = 0; i < all.length; i += blockSize) {
+      const block = all.slice(i, i + blockSize)
+      this.#sql.addLeaves.run(
+        start + i,
+        pack(
+          block.map(({ leaf }) => leaf),
+          2,
+        ),
+      )
+      this.#sql.addContent.run(
+        start + i,
+        pack(
+          block.map(({ content }) => content),
+          4,
+        ),
+      )
+    }
+    if (waiting.length > 0) this.#sql.dropTail.run(from)
+  }
+
+  putCheckpoint({ size, note }: StoredCheckpoint): void {
+    asAuditError(this.#file, () => this.#sql.putCheckpoint.run(size, note))
+  }
+
+  lastCheckpoint(): StoredCheckpoint | undefined {
+    return asAuditError(this.#file, () => this.#sql.lastCheckpoint.get() as StoredCheckpoint | undefined)
+  }
+
+  close(): void {
+    if (this.#db.open) this.#db.close()
+  }
+}
+
+function statements(db: Connection) {
+  return {
+    head: db.prepare('SELECT size, root FROM head'),
+    setHead: db.prepare('INSERT OR REPLACE INTO head (one, size, root) VALUES (1, ?, ?)'),
+    tailFrom: db.prepare('SELECT seq, leaf, content FROM tail WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT 256').raw(),
+    tailHashes: db.prepare('SELECT hash FROM tail WHERE seq >= ? AND seq < ? ORDER BY seq').pluck(),
+    addTail: db.prepare('INSERT INTO tail (seq, hash, leaf, content) VALUES (?, ?, ?, ?)'),
+    dropTail: db.prepare('DELETE FROM tail WHERE seq < ?'),
+    leavesFrom: db
+      .prepare('SELECT first, data FROM leaves WHERE first >= ? AND first < ? ORDER BY first LIMIT 1')
+      .raw(),
+    contentOf: db.prepare('SELECT data FROM content WHERE first = ?').pluck(),
+    addLeaves: db.prepare('INSERT INTO leaves (first, data) VALUES (?, ?)'),
+    addContent: db.prepare('INSERT INTO content (first, data) VALUES (?, ?)'),
+    tile: db.prepare('SELECT hashes FROM tile WHERE level = ? AND n = ?').pluck(),
+    putTile: db.prepare('INSERT OR REPLACE INTO tile (level, n, hashes) VALUES (?, ?, ?)'),
+    seals: db.prepare('SELECT size, epoch, mac FROM seal WHERE size > ? AND size <= ? ORDER BY size LIMIT 1000'),
+    addSeal: db.prepare('INSERT INTO seal (size, epoch, mac) VALUES (?, ?, ?)'),
+    checkpoints: db.prepare('SELECT size, note FROM checkpoint WHERE size > ? AND size <= ? ORDER BY size LIMIT 1000'),
+    lastCheckpoint: db.prepare('SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1'),
+    putCheckpoint: db.prepare('INSERT OR REPLACE INTO checkpoint (size, note) VALUES (?, ?)'),
+  }
+}
+
+/** Rows of a long answer, some at a time, so that no read holds the file for long. */
+function* pages<T extends { readonly size: number }>(
+  from: number,
+  to: number,
+  read: (after: number, to: number) => T[],
+): Iterable<T> {
+  for (let rows = read(from, to); rows.length > 0; rows = read(rows.at(-1)!.size, to)) yield* rows
+}
+
+const compression = { params: { [zlib.ZSTD_c_compressionLevel]: 1 } }
+
+/** Parts behind their lengths (2 bytes, as in a tlog-tiles bundle, or 4), compressed as one. */
+function pack(parts: readonly Uint8Array[], lengthBytes: 2 | 4): Uint8Array {
+  const out = Buffer.allocUnsafe(parts.reduce((sum, part) => sum + lengthBytes + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    at = out.writeUIntBE(part.length, at, lengthBytes)
+    out.set(part, at)
+    at += part.length
+  }
+  return zstdCompressSync(out, compression)
+}
+
+function unpack(data: Uint8Array, lengthBytes: 2 | 4): Uint8Array[] {
+  const bytes = zstdDecompressSync(data)
+  const out: Uint8Array[] = []
+  let at = 0
+  while (at + lengthBytes <= bytes.length) {
+    const length = bytes.readUIntBE(at, lengthBytes)
+    at += lengthBytes
+    out.push(bytes.subarray(at, at + length))
+    at += length
+  }
+  return out
+}
+
+/** The entries of a block. What cannot be unpacked any more is not there: the check will say so, entry by entry. */
+function openBlock(first: number, data: Uint8Array, content: Uint8Array | undefined): StoredEntry[] {
+  const leaves = unpackOrNothing(data, 2)
+  const contents = content === undefined ? [] : unpackOrNothing(content, 4)
+  return leaves.map((leaf, i) => ({ seq: first + i, leaf, content: contents[i] ?? new Uint8Array(0) }))
+}
+
+function unpackOrNothing(data: Uint8Array, lengthBytes: 2 | 4): Uint8Array[] {
+  try {
+    return unpack(data, lengthBytes)
+  } catch {
+    return []
+  }
+}

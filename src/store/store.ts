@@ -1,0 +1,98 @@
+/**
+ * The contract that every store keeps: few methods, and prose that says what must hold when each returns.
+ *
+ * A store keeps bytes and gives them back. It hashes nothing, judges nothing and indexes nothing by meaning. Results
+ * may be asynchronous, and nothing here assumes one process, one clock or one log on the machine.
+ * `test/store/contract.ts` is the proof of a store; `memory.ts` is the oracle.
+ */
+import type { Seal } from '../core/seal.ts'
+import type { Tile } from '../core/tree.ts'
+
+/** Synchronous engines need not pretend. */
+export type MaybePromise<T> = T | Promise<T>
+
+/** Where the log ends. */
+export interface Head {
+  readonly size: number
+  /** 32 bytes. */
+  readonly root: Uint8Array
+}
+
+/** One entry as it is kept. */
+export interface StoredEntry {
+  readonly seq: number
+  /** The exact leaf bytes. */
+  readonly leaf: Uint8Array
+  /** The preimages of its sealed values (`core/sealed.ts`); empty when there are none, or none any more. */
+  readonly content: Uint8Array
+}
+
+/** An entry on its way in: with the leaf hash, so that the unfinished tile need not be computed again. */
+export interface NewEntry extends StoredEntry {
+  /** 32 bytes. */
+  readonly hash: Uint8Array
+}
+
+/** A signed checkpoint as it is kept. */
+export interface StoredCheckpoint {
+  readonly size: number
+  /** The signed note, verbatim. */
+  readonly note: string
+}
+
+/** Everything that one commit adds. */
+export interface Batch {
+  /** Consecutive, from the head's size on. */
+  readonly entries: readonly NewEntry[]
+  /** Tiles that became full, of every level, and the unfinished ones above level 0. Those of level 0 are the newest hashes. */
+  readonly tiles: readonly Tile[]
+  readonly seals: readonly Seal[]
+  /** The head after this batch. */
+  readonly head: Head
+}
+
+/** What a check needs of a log, whatever keeps it. */
+export interface LogReader {
+  /** The head as it is durable now; `undefined` when nothing was ever committed. */
+  head(): MaybePromise<Head | undefined>
+
+  /**
+   * The entries that are there with `from ≤ seq < to`, in order, some at a time. One that is missing is left out, never
+   * replaced: to notice is the reader's task. Sees everything that was committed before the call.
+   */
+  entries(from: number, to: number): AsyncIterable<readonly StoredEntry[]> | Iterable<readonly StoredEntry[]>
+
+  /**
+   * The hashes of a tile, 32 bytes each, at most 256: for an unfinished one, those that are there. `undefined` when
+   * there are none.
+   */
+  tile(level: number, index: number): MaybePromise<Uint8Array | undefined>
+
+  /** The seals with `from < size ≤ to`, in order of size. */
+  seals(from: number, to: number): AsyncIterable<Seal> | Iterable<Seal>
+
+  /** The checkpoints with `from < size ≤ to`, in order of size. */
+  checkpoints(from: number, to: number): AsyncIterable<StoredCheckpoint> | Iterable<StoredCheckpoint>
+}
+
+export interface Store extends LogReader {
+  /**
+   * The only way in. Takes the write lock of the log, against every other writer in every process, and calls `build`
+   * with the head as it is under this lock; `build` may read from this store. What it returns becomes durable as a
+   * whole, or not at all, before this resolves. When `build` returns `undefined` or throws, nothing is changed.
+   *
+   * A rejection after `build` returned does not say whether the batch was persisted: a caller must read the head.
+   *
+   * @throws AuditError `busy` when the lock cannot be had in time, `io` when the disk refuses
+   */
+  commit(build: (head: Head | undefined) => MaybePromise<Batch | undefined>): MaybePromise<void>
+
+  /** Keeps a signed checkpoint. Durable when it returns. One of the same size is replaced. */
+  putCheckpoint(checkpoint: StoredCheckpoint): MaybePromise<void>
+
+  /** The newest checkpoint. */
+  lastCheckpoint(): MaybePromise<StoredCheckpoint | undefined>
+
+  /** Gives back files and connections. Idempotent; nothing else may be called afterwards. */
+  close(): MaybePromise<void>
+}
