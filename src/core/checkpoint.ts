@@ -17,7 +17,7 @@ export interface Checkpoint {
   readonly size: number
   /** 32 bytes. */
   readonly root: Uint8Array
-  /** Further lines, which mean nothing here. This package writes none. */
+  /** Further lines, which mean nothing here. This package writes none, and an ML-DSA-44 signature does not cover them. */
   readonly extensions: readonly string[]
 }
 

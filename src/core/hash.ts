@@ -2,7 +2,7 @@
  * The hashes of an RFC 6962 tree, and the first link of the chain.
  *
  * Everything goes through `sha256Hex` and a scratch buffer, then back from hex to bytes. Measured on Node 24 for 65
- * bytes, copying included: 0.36 µs so, 1.2 µs when Node makes a Buffer for the digest.
+ * bytes, copying included: 0.37 µs so, 1.2 µs when Node makes a Buffer for the digest.
  */
 import { fromHex, utf8 } from './bytes.ts'
 import { sha256Hex } from './primitives.ts'

