@@ -7,8 +7,10 @@ import type { Draft } from '../core/capture.ts'
 import { captureEntry } from '../core/capture.ts'
 import type { Receipt } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
+import { formatTime } from '../core/time.ts'
 import { IdSource, type World } from './clock.ts'
 import type { Sequencer } from './sequencer.ts'
+import type { Spill } from './spill.ts'
 
 export interface CheckpointPolicy {
   /** Sign when this many entries came since the last checkpoint. */
@@ -21,12 +23,19 @@ export interface GroupCommitOptions {
   readonly sequencer: Sequencer
   readonly world: World
   readonly checkpoints: CheckpointPolicy
+  /** Where entries go that the log cannot take; without one they are refused. */
+  readonly spill?: Spill | undefined
   /** Told after each commit how many entries the log has. */
   readonly onCommit?: (size: number) => void
 }
 
 /** Entries in one commit at most: enough to share a sync, few enough that nobody waits long behind them. */
 const maxGroup = 1000
+
+/** What a commit may fail with and succeed a moment later. */
+function isPassing(error: unknown): boolean {
+  return error instanceof AuditError && (error.code === 'io' || error.code === 'busy')
+}
 
 interface Waiting {
   readonly drafts: readonly Draft[]
@@ -44,9 +53,12 @@ export class GroupCommit {
   /** Entries that were refused since the last commit, and the reason of the last refusal. */
   #refused = { entries: 0, code: '' }
   #lastCheckpointError: unknown
+  /** Whether a journal waits to be brought in. */
+  #spilled: boolean
 
   constructor(options: GroupCommitOptions) {
     this.#options = options
+    this.#spilled = (options.spill?.waiting().length ?? 0) > 0
     this.#ids = new IdSource(options.world)
   }
 
@@ -98,22 +110,50 @@ export class GroupCommit {
     const drafts = group.flatMap(waiting => waiting.drafts as Draft[])
     const declared = this.#refused.entries > 0 ? [this.#gap()] : []
     try {
+      if (this.#spilled) await this.#bringIn()
       const receipts = await sequencer.commit([...declared, ...drafts])
-      let at = declared.length
-      if (at > 0) this.#refused = { entries: 0, code: '' }
-      for (const waiting of group) {
-        waiting.resolve(receipts.slice(at, at + waiting.drafts.length))
-        at += waiting.drafts.length
-      }
+      if (declared.length > 0) this.#refused = { entries: 0, code: '' }
+      answer(group, receipts.slice(declared.length))
       onCommit?.(sequencer.size)
       await this.#afterCommit(receipts.length)
     } catch (error) {
-      this.#refused = {
-        entries: this.#refused.entries + drafts.length,
-        code: error instanceof AuditError ? error.code : 'unknown',
-      }
-      for (const waiting of group) waiting.reject(error)
+      this.#fail(group, drafts, error)
     }
+  }
+
+  /** The log cannot be written: the failure contract decides. */
+  #fail(group: Waiting[], drafts: Draft[], cause: unknown): void {
+    let error = cause
+    if (this.#options.spill !== undefined && isPassing(error)) {
+      try {
+        this.#options.spill.keep(drafts)
+        this.#spilled = true
+        answer(
+          group,
+          drafts.map(({ id, time }) => ({ seq: -1, id, entryHash: '', time: formatTime(time), spilled: true })),
+        )
+        return
+      } catch (second) {
+        error = second
+      }
+    }
+    const code = error instanceof AuditError ? error.code : 'unknown'
+    this.#refused = { entries: this.#refused.entries + drafts.length, code }
+    for (const waiting of group) waiting.reject(error)
+  }
+
+  /** Brings in what was spilled, before anything that is newer. */
+  async #bringIn(): Promise<void> {
+    const { spill, sequencer } = this.#options
+    for (const file of spill?.waiting() ?? []) {
+      const drafts = spill!.read(file)
+      // A crash may have come after these were committed and before the journal was dropped.
+      const known = await sequencer.idsAmongNewest(drafts.length + 10_000)
+      const missing = drafts.filter(({ id }) => !known.has(id))
+      for (let i = 0; i < missing.length; i += maxGroup) await sequencer.commit(missing.slice(i, i + maxGroup))
+      spill!.drop(file)
+    }
+    this.#spilled = false
   }
 
   /** What was refused is declared by the next entry that can be written: never dropped in silence. */
@@ -148,5 +188,13 @@ export class GroupCommit {
   #stopTimer(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+  }
+}
+
+function answer(group: readonly Waiting[], receipts: readonly Receipt[]): void {
+  let at = 0
+  for (const waiting of group) {
+    waiting.resolve(receipts.slice(at, at + waiting.drafts.length))
+    at += waiting.drafts.length
   }
 }

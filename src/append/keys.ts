@@ -9,8 +9,8 @@
  *     anchor         the last signed checkpoint, remembered outside the log
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { fromHex } from '../core/bytes.ts'
 import { mldsa44Signer } from '../core/cosignature.ts'
 import { AuditError } from '../core/errors.ts'
@@ -18,7 +18,7 @@ import { ed25519Signer, isKeyName, type Signer, signatureTypes, type Verifier } 
 import { evolve, formatSealKey, parseSealKey, type SealKey } from '../core/seal.ts'
 import type { Micros } from '../core/time.ts'
 import { formatVkey, parseVkey } from '../core/vkey.ts'
-import { readPrivateFile, syncFolder, writePrivateFile } from './private-file.ts'
+import { readPrivateFile, writePrivateFile } from './private-file.ts'
 
 /** The public half: enough to check everything that a signature says. */
 export interface PublicKeys {
@@ -46,16 +46,13 @@ export interface NewKeysOptions {
 }
 
 /**
- * Makes the keys of a new log. The folder appears with all of them, or not at all.
+ * Makes the keys of a new log, in a folder that is empty or not there yet.
  *
  * @returns K₀ as one line, to be shown once: it is not kept
  * @throws AuditError `already_exists` when the folder is there and not empty, `bad_input` for a bad origin, `io`
  */
 export function createKeys({ folder, origin, encryption, start }: NewKeysOptions): string {
   checkOrigin(origin)
-  if (existsSync(folder) && readdirSync(folder).length > 0) {
-    throw new AuditError('already_exists', `${folder} is there already and not empty: choose another --keys folder`)
-  }
   const ed25519 = generateKeyPairSync('ed25519')
   const mldsa44 = generateKeyPairSync('ml-dsa-44')
   const first: SealKey = { origin, start, epoch: 0, key: randomBytes(32) }
@@ -67,23 +64,13 @@ export function createKeys({ folder, origin, encryption, start }: NewKeysOptions
   }
   if (encryption === 'sqlcipher') files['storage.key'] = `${randomBytes(32).toString('hex')}\n`
 
-  const fresh = `${folder}.${process.pid}.new`
   try {
-    mkdirSync(dirname(folder), { recursive: true, mode: 0o700 })
-    mkdirSync(fresh, { mode: 0o700 })
-    for (const [name, text] of Object.entries(files)) writePrivateFile(join(fresh, name), text)
-    renameSync(fresh, folder)
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    for (const [name, text] of Object.entries(files)) writePrivateFile(join(folder, name), text)
   } catch (error) {
-    rmSync(fresh, { recursive: true, force: true })
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOTEMPTY' || code === 'EEXIST') {
-      throw new AuditError('already_exists', `${folder} is there already`, { cause: error })
-    }
-    throw error instanceof AuditError
-      ? error
-      : new AuditError('io', `${folder} could not be made: ${message}`, { cause: error })
+    if (error instanceof AuditError) throw error
+    throw new AuditError('io', `${folder} could not be made: ${(error as Error).message}`, { cause: error })
   }
-  syncFolder(dirname(folder))
   return formatSealKey(first)
 }
 

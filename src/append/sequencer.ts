@@ -146,6 +146,19 @@ export class Sequencer {
     }
   }
 
+  /** The ids of the newest entries, `count` of them. */
+  async idsAmongNewest(count: number): Promise<Set<string>> {
+    const ids = new Set<string>()
+    const size = (await this.#store.head())?.size ?? 0
+    for await (const some of this.#store.entries(Math.max(0, size - count), size)) {
+      for (const { leaf } of some) {
+        const id = parseLeaf(leaf).leaf?.id
+        if (id !== undefined) ids.add(id)
+      }
+    }
+    return ids
+  }
+
   async #tipAt(head: Head | undefined): Promise<Tip> {
     const known = this.#tip
     if (known !== undefined && known.edge.size === (head?.size ?? 0)) return known

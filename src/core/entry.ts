@@ -100,4 +100,9 @@ export interface Receipt {
   /** The leaf hash, 64 hex digits. */
   readonly entryHash: string
   readonly time: string
+  /**
+   * The log could not be written, and the entry waits in the journal beside it: durable, but with no place yet. `seq` is
+   * −1 and `entryHash` is empty.
+   */
+  readonly spilled?: true
 }

@@ -337,7 +337,7 @@ export class McpRecorder {
       const method = this.#inputRequests.get(key) ?? guess
       if (!acting.has(method) || member(answer, 'roots') !== undefined) continue
       const action = textMember(answer, 'action')
-      const raw = Buffer.from(JSON.stringify(answer))
+      const raw = jsonBytes(answer)
       const attributes: Attributes = { 'mcp.method.name': method, 'mcp.input.key': label(key) }
       attributes['mcp.direction'] = 'server_to_client'
       for (const name of ['jsonrpc.request.id', 'mcp.protocol.version'] as const) {
@@ -449,7 +449,7 @@ export class McpRecorder {
     this.#close(
       pending.call,
       { outcome: 'failure', attributes: { 'error.type': timedOut ? 'timeout' : 'cancelled' } },
-      reason === undefined ? undefined : Buffer.from(JSON.stringify({ reason })),
+      reason === undefined ? undefined : jsonBytes({ reason }),
     )
     // It stays where it waits: an answer that comes all the same is recorded as late.
     pending.call.cancelled = true
@@ -528,29 +528,32 @@ export class McpRecorder {
       this.#afterwards(() => ({ ...entry, ...this.#seal({ operationResult: bytes }, false) }))
       return
     }
-    const digests = Object.fromEntries(listing.tools)
-    this.#afterwards(() => ({
-      ...this.#toolEntry(component, 'tools/list', {
-        'mcp.tools.count': listing.tools.size,
-        'mcp.tools.digest': digestOfValue(digests),
-        'mcp.tools.complete': complete,
-      }),
-      operationResult: { tools: digests },
-    }))
-    this.#listings = this.#listings.then(() => this.#compare(component, listing))
+    this.#listings = this.#listings.then(() => this.#recordListing(component, listing))
     this.#inBackground(bytes.length, this.#listings)
   }
 
-  async #compare(component: string, listing: Listing): Promise<void> {
-    if (!this.#catalogue.comparable) {
+  async #recordListing(component: string, listing: Listing): Promise<void> {
+    // Asked before this listing is written: it would be compared with itself.
+    let comparable = this.#catalogue.comparable
+    if (!comparable) {
       try {
         const known = await this.#options.log.knownTools(component)
         if (known !== undefined) this.#catalogue.remember(known)
+        comparable = true
       } catch {
         // The log cannot be read now; the next listing asks again.
-        return
       }
     }
+    const digests = Object.fromEntries(listing.tools)
+    await this.#deposit(() => ({
+      ...this.#toolEntry(component, 'tools/list', {
+        'mcp.tools.count': listing.tools.size,
+        'mcp.tools.digest': digestOfValue(digests),
+        'mcp.tools.complete': listing.complete,
+      }),
+      operationResult: { tools: digests },
+    }))
+    if (!comparable) return
     for (const change of this.#catalogue.changes(listing)) {
       await this.#deposit(faithful => this.#toolChanged(component, change, listing, faithful))
     }
@@ -564,9 +567,7 @@ export class McpRecorder {
     return {
       ...this.#toolEntry(component, 'tools/changed', attributes),
       outcome: 'success',
-      ...(definition === undefined
-        ? {}
-        : this.#seal({ definition: Buffer.from(JSON.stringify(definition)) }, faithful)),
+      ...(definition === undefined ? {} : this.#seal({ definition: jsonBytes(definition) }, faithful)),
     }
   }
 
@@ -582,14 +583,15 @@ export class McpRecorder {
   }
 
   #open(): Promise<string> {
-    this.#session ??= this.#append(() => ({
+    const { attributes, arguments: args } = this.#options.session
+    this.#session ??= this.#append(faithful => ({
       operation: 'session.opened',
       component: this.#component,
       kind: 'intent',
-      attributes: this.#options.session.attributes,
+      attributes,
       actor: this.#actor(),
       session: this.#sessionId,
-      ...(this.#options.session.arguments === undefined ? {} : { arguments: this.#options.session.arguments }),
+      ...this.#seal(args === undefined ? {} : { arguments: jsonBytes(args) }, faithful),
     })).catch(cause => {
       this.#session = undefined
       throw cause
@@ -867,6 +869,14 @@ function part(line: Uint8Array, members: Members, name: string): Uint8Array | un
 
 function decode(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes)
+}
+
+function jsonBytes(value: unknown): Uint8Array {
+  try {
+    return Buffer.from(JSON.stringify(value))
+  } catch {
+    return Buffer.from('"(nested too deeply to be written)"')
+  }
 }
 
 function isBadInput(error: unknown): boolean {

@@ -4,6 +4,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { Actor } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
 import { LineSplitter } from './framing.ts'
+import { label } from './part.ts'
 import { type Direction, McpRecorder, type SessionEnd } from './recorder.ts'
 import type { RecorderLog } from './recorder-log.ts'
 
@@ -42,7 +43,7 @@ export interface StdioProxyEnd {
 
 const forwardedSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
-/** A lane stops reading while it holds this much. One line may be larger. */
+/** A lane holds so many lines, and reads no more while it holds so many bytes. One line may be larger. */
 const maxHeldLines = 256
 const maxHeldBytes = 4 * 1024 * 1024
 
@@ -77,7 +78,9 @@ export async function runStdioProxy(options: StdioProxyOptions): Promise<StdioPr
   try {
     await started(child, command)
     const { stdin: serverInput, stdout: serverOutput } = child as typeof child & { stdin: Writable; stdout: Readable }
-    if (!ownStderr) child.stderr?.pipe(stderr, { end: false })
+    const stderrEnded = Promise.withResolvers<void>()
+    if (ownStderr) stderrEnded.resolve()
+    else child.stderr!.once('close', stderrEnded.resolve).pipe(stderr, { end: false })
 
     const recorder = new McpRecorder({
       log: options.log,
@@ -85,7 +88,7 @@ export async function runStdioProxy(options: StdioProxyOptions): Promise<StdioPr
       now,
       newSessionId: options.newSessionId,
       session: {
-        attributes: { 'process.executable.name': basename(command), 'network.transport': 'pipe' },
+        attributes: { 'process.executable.name': label(basename(command)), 'network.transport': 'pipe' },
         arguments: [command, ...args],
       },
       ...(options.actor === undefined ? {} : { actor: options.actor }),
@@ -95,8 +98,10 @@ export async function runStdioProxy(options: StdioProxyOptions): Promise<StdioPr
 
     // A server that has closed its input will say so by ending; what we still write to it is nobody's.
     serverInput.on('error', () => undefined)
+    let ended = false
     const timers: NodeJS.Timeout[] = []
     const onClientGone = () => {
+      if (ended || timers.length > 0) return
       clientEnded = true
       serverInput.end()
       timers.push(
@@ -104,7 +109,7 @@ export async function runStdioProxy(options: StdioProxyOptions): Promise<StdioPr
         setTimeout(() => child.kill('SIGKILL'), 2 * graceMs),
       )
     }
-    stdout.once('error', onClientGone)
+    stdout.on('error', onClientGone)
 
     const requests = startLane(recorder, 'client_to_server', stdin, serverInput, stdout)
     const answers = startLane(recorder, 'server_to_client', serverOutput, stdout, serverInput)
@@ -116,13 +121,14 @@ export async function runStdioProxy(options: StdioProxyOptions): Promise<StdioPr
 
     const end = await exited
     const endedByClient = clientEnded
+    ended = true
     for (const timer of timers) clearTimeout(timer)
     requests.stop()
     await answers.drained(graceMs)
-    stdout.off('error', onClientGone)
-    stdout.on('error', () => undefined)
+    await within(graceMs, stderrEnded.promise)
     await opened
     const { lost } = await recorder.close(sessionEnd(end, endedByClient))
+    await flushed(stdout)
     return { ...end, lost }
   } finally {
     for (const signal of forwardedSignals) process.off(signal, onSignal)
@@ -188,6 +194,9 @@ function startLane(
   back: Writable,
 ): Lane {
   const splitter = new LineSplitter()
+  /** Lines that were read but are not yet the recorder's: one chunk may bring thousands. */
+  let read: Uint8Array[] = []
+  let taken = 0
   const held: Held[] = []
   let heldBytes = 0
   let forwarding = false
@@ -196,21 +205,30 @@ function startLane(
   let lastActivity = performance.now()
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
 
-  const take = (line: Uint8Array) => {
-    held.push({ line, verdict: recorder.receive(direction, line) })
-    heldBytes += line.length
+  const isFull = () => held.length >= maxHeldLines || heldBytes >= maxHeldBytes
+  const take = () => {
+    while (taken < read.length && !isFull()) {
+      const line = read[taken++]!
+      held.push({ line, verdict: recorder.receive(direction, line) })
+      heldBytes += line.length
+    }
+    if (taken < read.length) return
+    read = []
+    taken = 0
   }
   const onData = (chunk: Buffer) => {
     lastActivity = performance.now()
-    for (const line of splitter.push(chunk)) take(line)
-    if (held.length >= maxHeldLines || heldBytes >= maxHeldBytes) source.pause()
+    read.push(...splitter.push(chunk))
+    take()
+    if (isFull()) source.pause()
     void forward()
   }
   const onEnd = () => {
     if (sourceEnded) return
     sourceEnded = true
     const rest = splitter.end()
-    if (rest !== undefined) take(rest)
+    if (rest !== undefined) read.push(rest)
+    take()
     void forward()
   }
 
@@ -220,11 +238,14 @@ function startLane(
     for (let next = held[0]; next !== undefined && !stopped; next = held[0]) {
       const refusal = next.verdict === undefined ? undefined : await next.verdict
       if (stopped) break
-      await (refusal === undefined ? write(sink, next.line) : write(back, refusal))
+      // A refusal is not waited for: its reader may itself be waiting for us to read on.
+      if (refusal !== undefined) void write(back, refusal)
+      else await write(sink, next.line)
       lastActivity = performance.now()
       held.shift()
       heldBytes -= next.line.length
-      if (source.isPaused() && held.length < maxHeldLines && heldBytes < maxHeldBytes) source.resume()
+      take()
+      if (source.isPaused() && !isFull()) source.resume()
     }
     forwarding = false
     if (stopped || sourceEnded) end()
@@ -250,18 +271,35 @@ function startLane(
       end()
     },
     async drained(idleMs) {
-      while (performance.now() - lastActivity < idleMs) {
-        let timer: NodeJS.Timeout | undefined
-        const pause = new Promise<'idle'>(resolve => {
-          timer = setTimeout(() => resolve('idle'), idleMs)
-        })
-        const first = await Promise.race([ended, pause])
-        clearTimeout(timer)
-        if (first !== 'idle') return
+      while (held.length > 0 || performance.now() - lastActivity < idleMs) {
+        if (await within(idleMs, ended)) return
       }
       source.destroy()
+      onEnd()
+      await ended
     },
   }
+}
+
+/** Whether a promise resolved within so many milliseconds. */
+async function within(ms: number, promise: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>(resolve => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  const inTime = await Promise.race([promise.then(() => true), late])
+  clearTimeout(timer)
+  return inTime
+}
+
+/** Resolves when everything written has been handed to the operating system, or never can be. */
+function flushed(stream: Writable): Promise<void> | undefined {
+  if (stream.destroyed || stream.writableEnded || stream.errored || stream.writableLength === 0) return undefined
+  return new Promise(resolve => {
+    stream.once('close', resolve)
+    stream.once('error', () => resolve())
+    stream.write('', () => resolve())
+  })
 }
 
 /** Resolves when the stream takes more; at once when it is gone, for then there is nobody to wait for. */

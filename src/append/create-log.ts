@@ -1,0 +1,130 @@
+/**
+ * The making of a log: keys, file, entry 0, first checkpoint, anchor. All of it appears, or nothing.
+ *
+ * Everything is made under other names. Then the folder of keys takes its name, which only one of several processes can
+ * do; from there on anyone who finds keys without a log finishes the work by giving the file its name.
+ */
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { captureEntry } from '../core/capture.ts'
+import { AuditError } from '../core/errors.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
+import { FileAnchor } from './anchor.ts'
+import { IdSource, type World } from './clock.ts'
+import { createKeys, type LogKeys, loadKeys, loadPublicKeys, type PublicKeys } from './keys.ts'
+import { anchorFile } from './places.ts'
+import { syncFolder } from './private-file.ts'
+import { Sequencer } from './sequencer.ts'
+
+export interface CreateLogOptions {
+  readonly file: string
+  readonly keys: string
+  /** `memmimic-audit.local/` and 16 random hex digits unless given. */
+  readonly origin?: string | undefined
+  /** `sqlcipher` unless given. */
+  readonly encryption?: 'sqlcipher' | 'none' | undefined
+}
+
+export interface CreatedLog {
+  readonly origin: string
+  readonly file: string
+  readonly keys: string
+  readonly vkeys: PublicKeys['vkeys']
+  /** K₀ as one line: shown now and never again. */
+  readonly sealKey: string
+}
+
+/**
+ * Makes a log and its keys.
+ *
+ * @throws AuditError `already_exists`, `bad_input` for the origin, `io`
+ */
+export async function createLog(options: CreateLogOptions, world: World): Promise<CreatedLog> {
+  const { file, keys: folder, encryption = 'sqlcipher' } = options
+  const origin = options.origin ?? `memmimic-audit.local/${randomBytes(8).toString('hex')}`
+  if (existsSync(file)) throw new AuditError('already_exists', `${file} is there already: nothing was changed`)
+  if (existsSync(folder) && readdirSync(folder).length > 0) {
+    throw new AuditError('already_exists', `${folder} is there already and not empty: nothing was changed`)
+  }
+  const start = world.now()
+  const freshKeys = `${folder}.${process.pid}.new`
+  let freshFile: string | undefined
+  try {
+    makeFolder(dirname(folder))
+    makeFolder(dirname(file))
+    const sealKey = createKeys({ folder: freshKeys, origin, encryption, start })
+    const keys = loadKeys(freshKeys)
+    freshFile = unnamedFile(file, keys)
+    await writeGenesis(freshFile, keys, freshKeys, { start, world })
+    renameSync(freshKeys, folder)
+    syncFolder(dirname(folder))
+    giveName(file, freshFile)
+    return { origin, file, keys: folder, vkeys: keys.vkeys, sealKey }
+  } catch (error) {
+    rmSync(freshKeys, { recursive: true, force: true })
+    if (freshFile !== undefined) for (const end of ['', '-wal', '-shm']) rmSync(freshFile + end, { force: true })
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') {
+      throw new AuditError('already_exists', `${folder} is there already: nothing was changed`, { cause: error })
+    }
+    if (error instanceof AuditError) throw error
+    throw new AuditError('io', `the log could not be made: ${message}`, { cause: error })
+  }
+}
+
+/**
+ * Finishes a creation that got as far as the keys.
+ *
+ * @returns whether the log is there now
+ */
+export function finishCreation(file: string, folder: string): boolean {
+  const fresh = unnamedFile(file, loadPublicKeys(folder))
+  if (existsSync(fresh)) giveName(file, fresh)
+  return existsSync(file)
+}
+
+async function writeGenesis(
+  file: string,
+  keys: LogKeys,
+  folder: string,
+  { start, world }: { start: number; world: World },
+): Promise<void> {
+  const store = openSqliteStore({ file, key: keys.storage, mode: 'create' })
+  try {
+    chmodSync(file, 0o600)
+    const anchor = new FileAnchor(anchorFile(folder))
+    const sequencer = new Sequencer({ store, keys, anchor, random: world.random, now: world.now })
+    const { origin, vkeys } = keys
+    const genesis = {
+      operation: 'log.created',
+      component: 'memmimic-audit',
+      attributes: { origin, 'vkey.ed25519': vkeys.ed25519, 'vkey.mldsa44': vkeys.mldsa44 },
+    }
+    const id = new IdSource(world).next(start)
+    await sequencer.commit([captureEntry(genesis, { id, time: start, control: true })])
+    await sequencer.checkpoint()
+  } finally {
+    store.close()
+  }
+}
+
+/** The name of a log's file before it has one: whoever has the keys can tell it. */
+function unnamedFile(file: string, { verifiers }: PublicKeys): string {
+  return `${file}.${verifiers[0]!.keyId.toString(16).padStart(8, '0')}.new`
+}
+
+function giveName(file: string, fresh: string): void {
+  try {
+    linkSync(fresh, file)
+  } catch (error) {
+    // Another process may have finished first; there is one file of that name, and it is the same.
+    if (!existsSync(file)) throw error
+  }
+  rmSync(fresh, { force: true })
+  syncFolder(dirname(file))
+}
+
+function makeFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+}

@@ -1,0 +1,102 @@
+/**
+ * The writer of a log: the one place in a process from which entries go in.
+ *
+ * `openWriter` runs it on the caller's own thread; `startWriterThread` gives it a thread, so that the host's event loop
+ * never waits for a disk. Both answer to the same few calls.
+ */
+import { MessagePort } from 'node:worker_threads'
+import type { Draft } from '../core/capture.ts'
+import type { Receipt } from '../core/entry.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
+import { Remote } from '../threads/rpc.ts'
+import { FileAnchor } from './anchor.ts'
+import { systemWorld, type World } from './clock.ts'
+import { decodeReceipts, type EncodedReceipts, encodeDrafts } from './draft-codec.ts'
+import { type CheckpointPolicy, GroupCommit } from './group-commit.ts'
+import { loadKeys } from './keys.ts'
+import { anchorFile } from './places.ts'
+import { Sequencer } from './sequencer.ts'
+import { Spill } from './spill.ts'
+
+export interface Writer {
+  /** Resolves with the receipts when all of `drafts` are durable; rejects when none of them is. */
+  append(drafts: readonly Draft[]): Promise<Receipt[]>
+  /** Signs the head, and gives the signed note; `undefined` for a log without entries. */
+  checkpoint(): Promise<string | undefined>
+  /** Commits what waits, signs the last checkpoint, lets go of the files. */
+  close(): Promise<void>
+}
+
+export interface WriterOptions {
+  readonly file: string
+  readonly keys: string
+  readonly checkpoints: CheckpointPolicy
+  /** What happens to entries when the log cannot be written. */
+  readonly onFailure: 'refuse' | 'spill'
+  /** Told after each commit how many entries the log has. */
+  readonly committed?: MessagePort | ((size: number) => void)
+}
+
+/**
+ * Opens a log for writing on this thread, and holds it against its anchor.
+ *
+ * @throws AuditError `not_found`, `bad_key`, `damaged`, `busy`, `io`
+ */
+export async function openWriter(options: WriterOptions, world: World = systemWorld()): Promise<Writer> {
+  const keys = loadKeys(options.keys)
+  const store = openSqliteStore({ file: options.file, key: keys.storage, mode: 'write' })
+  const { committed } = options
+  const sequencer = new Sequencer({
+    store,
+    keys,
+    anchor: new FileAnchor(anchorFile(options.keys)),
+    random: world.random,
+    now: world.now,
+  })
+  try {
+    await sequencer.checkAnchor()
+  } catch (error) {
+    store.close()
+    throw error
+  }
+  const group = new GroupCommit({
+    sequencer,
+    world,
+    checkpoints: options.checkpoints,
+    spill: options.onFailure === 'spill' ? new Spill(options.file, keys.storage) : undefined,
+    onCommit: size => (committed instanceof MessagePort ? committed.postMessage(size) : committed?.(size)),
+  })
+  return {
+    append: drafts => group.append(drafts),
+    checkpoint: () => group.checkpoint(),
+    async close() {
+      try {
+        await group.close()
+      } finally {
+        store.close()
+        if (committed instanceof MessagePort) committed.close()
+      }
+    },
+  }
+}
+
+/** Opens a log for writing on a thread of its own. */
+export async function startWriterThread(options: WriterOptions): Promise<Writer> {
+  const { committed } = options
+  const ports = committed instanceof MessagePort ? [committed] : []
+  const remote = new Remote(new URL('./writer-thread', import.meta.url), options, ports)
+  await remote.call('open', undefined)
+  return {
+    async append(drafts) {
+      return decodeReceipts(drafts, await remote.call<EncodedReceipts>('append', encodeDrafts(drafts)))
+    },
+    checkpoint: () => remote.call('checkpoint', undefined),
+    async close() {
+      try {
+        await remote.call('close', undefined)
+      } finally {
+        await remote.end()
+      }
+    },
+  }
+}
