@@ -145,6 +145,12 @@ export function loadKeys(folder: string): LogKeys {
   }
 }
 
+/** The seal key of the newest epoch, or `undefined` where there is none. */
+export function readSealKey(folder: string): SealKey | undefined {
+  const text = readPrivateFile(join(folder, 'seal.key'))
+  return text === undefined ? undefined : parseSealKey(text)
+}
+
 /** Keeps the seal key of the newest epoch, on the disk and in memory, and forgets the ones before. */
 export class SealKeeper {
   readonly #file: string

@@ -8,7 +8,7 @@
 import { fromBase64, toBase64 } from './bytes.ts'
 import { AuditError } from './errors.ts'
 import { hashLength } from './hash.ts'
-import { openNote, type Signer, signNote, type VerifiedSignature, type Verifier } from './note.ts'
+import { openNote, parseNote, type Signer, signNote, type VerifiedSignature, type Verifier } from './note.ts'
 
 /** A log's head: which log, how many leaves, which root. */
 export interface Checkpoint {
@@ -62,6 +62,15 @@ export function parseCheckpoint(text: string): Checkpoint {
     if (formatCheckpoint(checkpoint) === text) return checkpoint
   }
   throw new AuditError('bad_format', `not a checkpoint: ${JSON.stringify(text.slice(0, 120))}`)
+}
+
+/** What a signed checkpoint says, whoever signed it; `undefined` when it says nothing. Believe it only when opened. */
+export function peekCheckpoint(note: string): Checkpoint | undefined {
+  try {
+    return parseCheckpoint(parseNote(note).text)
+  } catch {
+    return undefined
+  }
 }
 
 /**

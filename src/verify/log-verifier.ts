@@ -7,7 +7,7 @@
  * order; nothing that is found is ever thrown.
  */
 import { equal, toHex } from '../core/bytes.ts'
-import { type Checkpoint, type OpenedCheckpoint, openCheckpoint, parseCheckpoint } from '../core/checkpoint.ts'
+import { type OpenedCheckpoint, openCheckpoint, peekCheckpoint } from '../core/checkpoint.ts'
 import type { Leaf } from '../core/entry.ts'
 import {
   type Declaration,
@@ -21,7 +21,7 @@ import {
 import { genesisHash, hashLength, leafHashHex, writeHashHex } from '../core/hash.ts'
 import { canonicalize, parseJson } from '../core/json.ts'
 import { parseLeaf } from '../core/leaf.ts'
-import { parseNote, type Verifier } from '../core/note.ts'
+import { openNote, type Verifier } from '../core/note.ts'
 import { equalInConstantTime } from '../core/primitives.ts'
 import { checkConsistency, consistencyProof, tilesForConsistency } from '../core/proof.ts'
 import { epochOf, evolve, type Seal, type SealKey, sealMac } from '../core/seal.ts'
@@ -150,7 +150,7 @@ class Check {
     this.#verifiers = options.verifiers ?? []
     this.#origin = this.#verifiers[0]?.name ?? ''
     for (const note of options.anchors ?? []) {
-      const checkpoint = checkpointOf(note)
+      const checkpoint = peekCheckpoint(note)
       if (checkpoint !== undefined) this.#rootsWanted.set(checkpoint.size, undefined)
     }
     for (const open of options.resume?.openIntents ?? []) this.#openIntents.set(open.id, open)
@@ -516,7 +516,7 @@ class Check {
     const witnesses = this.#options.witnesses ?? []
     if (witnesses.length === 0) return
     try {
-      const { verified } = openCheckpoint(note, this.#origin, witnesses)
+      const { verified } = openNote(note, witnesses)
       this.#witnesses = Math.max(this.#witnesses, new Set(verified.map(({ name }) => name)).size)
     } catch {
       // A note that no witness has signed is a note without witnesses.
@@ -591,7 +591,7 @@ class Check {
     const opened = this.#open(note)
     const { size } = this.#head
     if (typeof opened === 'string') {
-      const origin = checkpointOf(note)?.origin
+      const origin = peekCheckpoint(note)?.origin
       if (origin !== undefined && origin !== this.#origin) {
         this.#find('foreign_entry', `the anchor is of the log ${origin}, not of ${this.#origin}`, { seq: 0 })
       } else this.#find('signature_invalid', `the anchor is not signed by the log's keys: ${opened}`)
@@ -677,12 +677,4 @@ function isCanonicalValue(preimage: Uint8Array): boolean {
 
 function isAboutSignature({ type }: Finding): boolean {
   return type === 'signature_invalid'
-}
-
-function checkpointOf(note: string): Checkpoint | undefined {
-  try {
-    return parseCheckpoint(parseNote(note).text)
-  } catch {
-    return undefined
-  }
 }

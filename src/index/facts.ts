@@ -1,0 +1,113 @@
+/** What the index keeps of an entry, drawn from its bytes alone. */
+
+import { leafHashHex } from '../core/hash.ts'
+import { type Micros, parseTime, uuidv7Time } from '../core/time.ts'
+import { identitiesOf, readContent, readJson, readLeaf } from '../core/view.ts'
+import type { StoredEntry } from '../store/store.ts'
+import { codes } from './schema.ts'
+
+/** The facts about one entry. Of an unreadable one only its number is known, and its `kind` is 0. */
+export interface Facts {
+  readonly seq: number
+  /** `undefined` when the entry is unreadable: its row then has the time of the entry before. */
+  readonly time: Micros | undefined
+  readonly kind: number
+  readonly outcome: number
+  readonly level: number
+  readonly operation: string | undefined
+  readonly component: string | undefined
+  readonly actor: string | undefined
+  readonly principal: string | undefined
+  readonly memory: string | undefined
+  readonly session: string | undefined
+  readonly flags: readonly string[]
+  /** The id of the entry, when the millisecond in it is not the entry's. */
+  readonly oddId: string | undefined
+  /** The id that an intent opens, and the one that an outcome closes. */
+  readonly opens: string | undefined
+  readonly closes: string | undefined
+  readonly previousHash: string | undefined
+  /** Computed when it is asked for. */
+  hash(): string
+}
+
+const wanted = (name: string) => name === 'actor' || name === 'memoryId' || name === 'session'
+
+/** @example factsOf(stored).operation */
+export function factsOf(stored: StoredEntry): Facts {
+  const { seq, content } = stored
+  const hash = () => leafHashHex(stored.leaf)
+  const { leaf } = readLeaf(stored)
+  if (leaf === undefined) return { ...unreadable, seq, hash }
+  let actor: unknown
+  let memory: unknown
+  let session: unknown
+  const sealed = leaf.sealed
+  if (sealed !== undefined && content.length > 0) {
+    readContent(
+      content,
+      (name, json) => {
+        // As where an entry is opened: only what the leaf commits to, and the first of its name.
+        if (!Object.hasOwn(sealed, name)) return undefined
+        if (name === 'actor') actor = actor === undefined ? readJson(json) : actor
+        else if (name === 'memoryId') memory = memory === undefined ? readJson(json) : memory
+        else session = session === undefined ? readJson(json) : session
+        return undefined
+      },
+      wanted,
+    )
+  }
+  const [first, second] = actor === undefined ? [] : namesOf(actor)
+  const time = parseTime(leaf.time)!
+  return {
+    seq,
+    time,
+    kind: 1 + codes.kind.indexOf(leaf.kind),
+    outcome: leaf.outcome === undefined ? 0 : 1 + codes.outcome.indexOf(leaf.outcome),
+    level: 1 + codes.securityLevel.indexOf(leaf.securityLevel),
+    operation: leaf.operation,
+    component: leaf.component,
+    actor: first,
+    principal: second,
+    memory: typeof memory === 'string' ? memory : undefined,
+    session: typeof session === 'string' ? session : undefined,
+    flags: leaf.complianceFlags.length > 1 ? [...new Set(leaf.complianceFlags)] : leaf.complianceFlags,
+    oddId: uuidv7Time(leaf.id) === Math.floor(time / 1000) ? undefined : leaf.id,
+    opens: leaf.kind === 'intent' ? leaf.id : undefined,
+    closes: leaf.kind === 'outcome' ? leaf.intent : undefined,
+    previousHash: leaf.previousHash,
+    hash,
+  }
+}
+
+const unreadable: Omit<Facts, 'seq' | 'hash'> = {
+  time: undefined,
+  kind: 0,
+  outcome: 0,
+  level: 0,
+  operation: undefined,
+  component: undefined,
+  actor: undefined,
+  principal: undefined,
+  memory: undefined,
+  session: undefined,
+  flags: [],
+  oddId: undefined,
+  opens: undefined,
+  closes: undefined,
+  previousHash: undefined,
+}
+
+/** The actor and its principal as texts of the dictionary, in which no type can run into an id. */
+function namesOf(actor: unknown): (string | undefined)[] {
+  return identitiesOf(actor).map(({ type, id }) => identityText(type, id))
+}
+
+export function identityText(type: string, id: string): string {
+  return JSON.stringify([type, id])
+}
+
+/** The id as it stands in a column: 16 bytes. */
+export function idBytes(id: string): Uint8Array {
+  return Buffer.from(id.replaceAll('-', ''), 'hex')
+}

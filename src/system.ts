@@ -1,0 +1,149 @@
+/** Opens a log, puts its parts together, and takes them apart again. No logic of its own. */
+import { existsSync } from 'node:fs'
+import { MessageChannel } from 'node:worker_threads'
+import { systemWorld, type World } from './append/clock.ts'
+import { type CreatedLog, createLog, finishCreation } from './append/create-log.ts'
+import type { CheckpointPolicy } from './append/group-commit.ts'
+import { ImmutableAuditLogger } from './append/immutable-audit-logger.ts'
+import { haveKeys } from './append/keys.ts'
+import { anchorFile, defaultKeysFolder, defaultLogFile } from './append/places.ts'
+import { openWriter, startWriterThread } from './append/writer.ts'
+import { AuditLog } from './audit-log.ts'
+import { AuditError } from './core/errors.ts'
+import { checkNodeVersion } from './node-version.ts'
+import { openReader, startReaderThread } from './trail/reader.ts'
+
+export interface OpenAuditLogOptions {
+  /** The log's file; below the XDG data folder unless given. */
+  readonly file?: string
+  /** The folder of its keys; below the XDG config folder unless given. Keep it apart from the log. */
+  readonly keys?: string
+  /** Whether a missing log is made, with its keys; `true` unless given. */
+  readonly create?: boolean
+  /** The name of a log that is made now. */
+  readonly origin?: string
+  /** How a log that is made now is encrypted; `sqlcipher` unless given. */
+  readonly encryption?: 'sqlcipher' | 'none'
+  /** Told once when a log was made; it holds K₀, to be kept elsewhere. Unless given, it is said on stderr. */
+  readonly onCreate?: (created: CreatedLog) => void
+  /** What else there is to say, in sentences; on stderr unless given. */
+  readonly onNotice?: (sentence: string) => void
+  /** A thread for writing and one for reading; `true` unless given. Short programs are quicker without. */
+  readonly threads?: boolean
+  /** When checkpoints are signed: every 10 000 entries or 60 s unless given, and always at close. */
+  readonly checkpoints?: Partial<CheckpointPolicy>
+  /**
+   * What happens to an entry when the log cannot be written: `refuse` (the promise rejects, the action must not run) unless
+   * given, or `spill` (it is kept in an encrypted journal beside the log, synced, and brought in later, in order).
+   */
+  readonly onFailure?: 'refuse' | 'spill'
+  /** Bytes of JSON that one sealed value may have; 16 MiB unless given. */
+  readonly maxValueBytes?: number
+  /** Entries that may wait at once; 100 000 unless given. */
+  readonly maxWaiting?: number
+  /** Closes the log when the process is told to end (SIGTERM, SIGINT) or has nothing more to do; `true` unless given. */
+  readonly closeOnExit?: boolean
+  /** Clock and randomness, for tests; only without threads. */
+  readonly world?: World
+}
+
+/**
+ * Opens a log, and makes one first where there is none.
+ *
+ * @throws AuditError `not_found` when it is missing and may not be made, `bad_key`, `bad_format`, `newer_schema`,
+ * `damaged` when it is not what was signed, `busy`, `io`
+ * @example
+ * await using log = await openAuditLog({ file: 'audit.db', keys: 'audit-keys' })
+ * const receipt = await log.append({ operation: 'remember', component: 'memory' })
+ */
+export async function openAuditLog(options: OpenAuditLogOptions = {}): Promise<AuditLog> {
+  checkNodeVersion()
+  const { file = defaultLogFile(), keys = defaultKeysFolder(), threads = true, onNotice = say } = options
+  const world = options.world ?? systemWorld()
+  await makeIfMissing(file, keys, options, world)
+
+  const { port1, port2 } = new MessageChannel()
+  const writerOptions = {
+    file,
+    keys,
+    checkpoints: { everyEntries: 10_000, everyMs: 60_000, ...options.checkpoints },
+    onFailure: options.onFailure ?? 'refuse',
+    committed: port1,
+  } as const
+  const readerOptions = { file, keys, committed: port2, onNotice }
+  const writer = await (threads ? startWriterThread(writerOptions) : openWriter(writerOptions, world))
+  const reader = await (threads ? startReaderThread(readerOptions) : openReader(readerOptions))
+  const { maxValueBytes, maxWaiting } = options
+  const logger = new ImmutableAuditLogger({ writer, world, maxValueBytes, maxWaiting })
+  const log = new AuditLog({ logger, writer, reader, now: world.now, onClose: forget })
+  if (options.closeOnExit ?? true) remember(log)
+  log.closeOrphansInBackground()
+  return log
+}
+
+async function makeIfMissing(file: string, keys: string, options: OpenAuditLogOptions, world: World): Promise<void> {
+  if (existsSync(file)) return
+  if (haveKeys(keys)) {
+    if (finishCreation(file, keys)) return
+    const remembered = existsSync(anchorFile(keys)) ? ', and the anchor remembers it' : ''
+    throw new AuditError(
+      'damaged',
+      `the log ${file} is gone${remembered}: restore it, or choose other --keys for a new one`,
+    )
+  }
+  if (!(options.create ?? true)) throw new AuditError('not_found', `there is no log at ${file}: make one with init`)
+  try {
+    const created = await createLog({ file, keys, origin: options.origin, encryption: options.encryption }, world)
+    const tell = options.onCreate ?? sayCreated
+    tell(created)
+  } catch (error) {
+    // Another process was quicker: its log is as good.
+    if (!(error instanceof AuditError && error.code === 'already_exists' && haveKeys(keys))) throw error
+    finishCreation(file, keys)
+  }
+}
+
+function say(sentence: string): void {
+  process.stderr.write(`memmimic-audit: ${sentence}\n`)
+}
+
+/** What the owner of a new log must know, in a few lines. */
+export function creationNotice({ file, keys, sealKey }: CreatedLog): string {
+  return [
+    `a new log was made at ${file}, its keys at ${keys}`,
+    `its seal key, shown this once: keep it elsewhere, with it anyone can check that no old entry was sealed anew`,
+    `  ${sealKey}`,
+  ].join('\n')
+}
+
+function sayCreated(created: CreatedLog): void {
+  say(creationNotice(created))
+}
+
+const open = new Set<AuditLog>()
+const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
+function remember(log: AuditLog): void {
+  if (open.size === 0) {
+    for (const signal of signals) process.on(signal, closeAllAndEnd)
+    process.on('beforeExit', closeAll)
+  }
+  open.add(log)
+}
+
+function forget(log: AuditLog): void {
+  if (!open.delete(log) || open.size > 0) return
+  for (const signal of signals) process.off(signal, closeAllAndEnd)
+  process.off('beforeExit', closeAll)
+}
+
+async function closeAll(): Promise<void> {
+  await Promise.allSettled([...open].map(log => log.close()))
+}
+
+/** Closes what is open, then lets the signal do what it would have done; a program with its own handler decides itself. */
+async function closeAllAndEnd(signal: NodeJS.Signals): Promise<void> {
+  const own = process.listenerCount(signal) > 1
+  await closeAll()
+  if (!own) process.kill(process.pid, signal)
+}

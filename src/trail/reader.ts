@@ -1,0 +1,225 @@
+/**
+ * The reader of a log: everything that is asked of it, and nothing that changes it.
+ *
+ * `openReader` runs it on the caller's own thread; `startReaderThread` gives it one. Calls and answers are plain data.
+ */
+import type { MessagePort } from 'node:worker_threads'
+import { FileAnchor } from '../append/anchor.ts'
+import { loadPublicKeys, loadStorageKey, type PublicKeys, readSealKey } from '../append/keys.ts'
+import { anchorFile, indexFile } from '../append/places.ts'
+import { toHex } from '../core/bytes.ts'
+import { peekCheckpoint } from '../core/checkpoint.ts'
+import { AuditError } from '../core/errors.ts'
+import { compileFilter, type EntryFilter } from '../core/filter.ts'
+import type { VerificationReport } from '../core/finding.ts'
+import { inclusionProof, tilesForInclusion } from '../core/proof.ts'
+import { parseSealKey } from '../core/seal.ts'
+import { formatTlogProof } from '../core/tlog-proof.ts'
+import type { EntryView } from '../core/view.ts'
+import { parseVkey } from '../core/vkey.ts'
+import { LogIndex } from '../index/log-index.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
+import { readTiles } from '../store/tiles.ts'
+import { Remote } from '../threads/rpc.ts'
+import { type VerifyPosition, verifyLog } from '../verify/log-verifier.ts'
+import { AuditTrail, type EntryWithDisclosures, type ListRow, type PageOptions } from './audit-trail.ts'
+
+export interface ReaderOptions {
+  readonly file: string
+  /** The folder of the keys: the public keys, the storage key and the anchor are read from it. */
+  readonly keys: string
+  /** Tells how many entries the log has, whenever that changes: the index follows at once. */
+  readonly committed?: MessagePort
+  /** Told in a sentence when the index was thrown away and built again. */
+  readonly onNotice?: (sentence: string) => void
+}
+
+/** What a check shall reach for beyond the log and the keys beside it. */
+export interface VerifyRequest {
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+  readonly deep?: boolean | undefined
+  /** Signed checkpoints remembered elsewhere, beside the default anchor. */
+  readonly anchors?: readonly string[] | undefined
+  /** K₀ as it was shown once; without it the seals of this epoch are checked. */
+  readonly sealKey?: string | undefined
+  /** The log's verifier keys, when they are known from elsewhere than the folder of the keys. */
+  readonly vkeys?: readonly string[] | undefined
+  /** Verifier keys of witnesses. */
+  readonly witnesses?: readonly string[] | undefined
+  readonly resume?: VerifyPosition | undefined
+}
+
+/** A log at a glance. */
+export interface LogStatus {
+  readonly origin: string
+  readonly size: number
+  /** 64 hex digits. */
+  readonly rootHash: string
+  /** Entries covered by the newest signed checkpoint. */
+  readonly signed: number
+  /** Entries covered by what the anchor remembers. */
+  readonly anchored: number
+  readonly openIntents: number
+  readonly encrypted: boolean
+}
+
+export interface Reader {
+  /** Whole entries, a page at a time: `after` is the last `seq` seen. */
+  query(filter: EntryFilter, page: PageOptions): Promise<EntryView[]>
+  /** The narrow rows of the same entries, without reading their values. */
+  list(filter: EntryFilter, page: PageOptions): Promise<ListRow[]>
+  get(seqOrId: number | string): Promise<EntryWithDisclosures | undefined>
+  /** The exact bytes of a leaf. */
+  leaf(seqOrId: number | string): Promise<Uint8Array | undefined>
+  /**
+   * A `.tlog-proof` for an entry under the newest signed checkpoint.
+   *
+   * @throws AuditError `not_found` when there is no such entry, or no checkpoint that covers it yet
+   */
+  prove(seqOrId: number | string): Promise<string>
+  verify(
+    request: VerifyRequest,
+    hooks?: { onProgress?: (position: VerifyPosition, size: number) => void; signal?: AbortSignal },
+  ): Promise<VerificationReport>
+  /** Intents that nothing has closed. */
+  openIntents(): Promise<EntryView[]>
+  /** The newest signed checkpoint. */
+  checkpoint(): Promise<string | undefined>
+  status(): Promise<LogStatus>
+  /** Brings the index to the head. */
+  catchUp(): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Opens a log for reading on this thread.
+ *
+ * @throws AuditError `not_found`, `bad_key`, `bad_format`, `newer_schema`, `io`
+ */
+export async function openReader(options: ReaderOptions): Promise<Reader> {
+  const { file, keys: folder, committed, onNotice = () => {} } = options
+  const known = loadPublicKeys(folder)
+  const key = loadStorageKey(folder)
+  const store = openSqliteStore({ file, key, mode: 'read' })
+  const index = await LogIndex.open({
+    file: indexFile(file),
+    key,
+    log: store,
+    origin: known.origin,
+    onRebuild: reason => onNotice(`the index is built again: ${reason}`),
+  })
+  const trail = new AuditTrail(store, index)
+  const anchor = new FileAnchor(anchorFile(folder))
+  let following: Promise<void> | undefined
+  // The index follows each commit; commits that come while it does are taken together.
+  committed?.on('message', () => {
+    following ??= new Promise(resolve => setImmediate(resolve))
+      .then(() => index.catchUp())
+      .catch(error => onNotice(`the index does not follow: ${(error as Error).message}`))
+      .finally(() => {
+        following = undefined
+      })
+  })
+  committed?.unref()
+
+  async function find(seqOrId: number | string): Promise<number> {
+    const found = await trail.get(seqOrId)
+    if (found === undefined) throw new AuditError('not_found', `there is no entry ${seqOrId}`)
+    return found.seq
+  }
+
+  return {
+    query: async (filter, page) => await trail.query(compileFilter(filter), page),
+    list: async (filter, page) => await trail.list(compileFilter(filter), page),
+    get: seqOrId => trail.get(seqOrId),
+    leaf: seqOrId => trail.leaf(seqOrId),
+    async prove(seqOrId) {
+      const seq = await find(seqOrId)
+      const checkpoint = store.lastCheckpoint()
+      const size = peekCheckpoint(checkpoint?.note ?? '')?.size ?? 0
+      if (checkpoint === undefined || seq >= size) {
+        throw new AuditError('not_found', `entry ${seq} is not covered by a checkpoint yet`)
+      }
+      const tiles = await readTiles(store, size, tilesForInclusion(seq, size))
+      return formatTlogProof({ index: seq, path: inclusionProof(seq, size, tiles), checkpoint: checkpoint.note })
+    },
+    verify: (request, hooks = {}) => {
+      const sealKey = request.sealKey === undefined ? readSealKey(folder) : parseSealKey(request.sealKey)
+      const own = anchor.read()
+      return verifyLog(store, {
+        verifiers: request.vkeys?.map(parseVkey) ?? known.verifiers,
+        anchors: [...(own === undefined ? [] : [own]), ...(request.anchors ?? [])],
+        projections: [() => index.check()],
+        ...definedOf({
+          from: request.from,
+          to: request.to,
+          deep: request.deep,
+          witnesses: request.witnesses?.map(parseVkey),
+          resume: request.resume,
+          sealKey,
+        }),
+        ...hooks,
+      })
+    },
+    openIntents: () => trail.openIntents(),
+    checkpoint: async () => store.lastCheckpoint()?.note,
+    async status() {
+      await index.catchUp()
+      const head = store.head()
+      return {
+        origin: known.origin,
+        size: head?.size ?? 0,
+        rootHash: head === undefined ? '' : toHex(head.root),
+        signed: peekCheckpoint(store.lastCheckpoint()?.note ?? '')?.size ?? 0,
+        anchored: peekCheckpoint(anchor.read() ?? '')?.size ?? 0,
+        openIntents: index.openIntents().length,
+        encrypted: key !== undefined,
+      }
+    },
+    catchUp: () => index.catchUp(),
+    async close() {
+      committed?.close()
+      await following
+      index.close()
+      store.close()
+    },
+  }
+}
+
+/** Opens a log for reading on a thread of its own. */
+export async function startReaderThread({ onNotice, ...options }: ReaderOptions): Promise<Reader> {
+  const ports = options.committed instanceof MessagePort ? [options.committed] : []
+  const remote = new Remote(new URL('./reader-thread', import.meta.url), options, ports)
+  // The thread opens in its own time; whoever asks first waits for it.
+  const opened = remote.call('open', undefined, { onEvent: (sentence: string) => onNotice?.(sentence) })
+  opened.catch(() => {})
+  return {
+    query: (filter, page) => remote.call('query', { filter, page }),
+    list: (filter, page) => remote.call('list', { filter, page }),
+    get: seqOrId => remote.call('get', seqOrId),
+    leaf: seqOrId => remote.call('leaf', seqOrId),
+    prove: seqOrId => remote.call('prove', seqOrId),
+    verify: (request, { onProgress, signal } = {}) =>
+      remote.call('verify', request, {
+        onEvent: ({ position, size }: { position: VerifyPosition; size: number }) => onProgress?.(position, size),
+        signal,
+      }),
+    openIntents: () => remote.call('openIntents', undefined),
+    checkpoint: () => remote.call('checkpoint', undefined),
+    status: () => remote.call('status', undefined),
+    catchUp: () => remote.call('catchUp', undefined),
+    async close() {
+      try {
+        await remote.call('close', undefined)
+      } finally {
+        await remote.end()
+      }
+    },
+  }
+}
+
+/** An object without the members that are `undefined`. */
+function definedOf<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never
+}
