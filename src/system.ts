@@ -75,7 +75,7 @@ export async function openAuditLog(options: OpenAuditLogOptions = {}): Promise<A
   const reader = await (threads ? startReaderThread(readerOptions) : openReader(readerOptions))
   const { maxValueBytes, maxWaiting } = options
   const logger = new ImmutableAuditLogger({ writer, world, maxValueBytes, maxWaiting })
-  const log = new AuditLog({ logger, writer, reader, now: world.now, onClose: forget })
+  const log = new AuditLog({ logger, writer, reader, now: () => world.now(), onClose: forget })
   if (options.closeOnExit ?? true) remember(log)
   log.closeOrphansInBackground()
   return log

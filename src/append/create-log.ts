@@ -94,7 +94,7 @@ async function writeGenesis(
   try {
     chmodSync(file, 0o600)
     const anchor = new FileAnchor(anchorFile(folder))
-    const sequencer = new Sequencer({ store, keys, anchor, random: world.random, now: world.now })
+    const sequencer = new Sequencer({ store, keys, anchor, world })
     const { origin, vkeys } = keys
     const genesis = {
       operation: 'log.created',

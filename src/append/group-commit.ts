@@ -47,12 +47,13 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions
   readonly #ids: IdSource
   #queue: Waiting[] = []
+  /** Who waits for a checkpoint. */
+  #signatures: { resolve(note: string | undefined): void; reject(error: unknown): void }[] = []
   #running: Promise<void> | undefined
   #unsigned = 0
   #timer: NodeJS.Timeout | undefined
   /** Entries that were refused since the last commit, and the reason of the last refusal. */
   #refused = { entries: 0, code: '' }
-  #lastCheckpointError: unknown
   /** Whether a journal waits to be brought in. */
   #spilled: boolean
 
@@ -70,28 +71,32 @@ export class GroupCommit {
     })
   }
 
-  /** Signs the head now. */
-  async checkpoint(): Promise<string | undefined> {
-    await this.#running
-    this.#stopTimer()
-    this.#unsigned = 0
-    return await this.#options.sequencer.checkpoint()
+  /** Signs the head as it is when everything that waits now is committed. */
+  checkpoint(): Promise<string | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#signatures.push({ resolve, reject })
+      this.#running ??= this.#run()
+    })
   }
 
   /** Commits what waits and signs the last checkpoint. */
   async close(): Promise<void> {
-    while (this.#running !== undefined) await this.#running
-    await this.checkpoint()
-    if (this.#lastCheckpointError !== undefined) throw this.#lastCheckpointError
+    try {
+      await this.checkpoint()
+    } finally {
+      await this.#running
+      clearTimeout(this.#timer)
+    }
   }
 
+  /** The one loop: commits, and signs between commits, never beside one. */
   async #run(): Promise<void> {
-    // Let everyone who is on the way in this turn come along.
-    await new Promise(resolve => setImmediate(resolve))
-    while (this.#queue.length > 0) {
-      await this.#commit(this.#takeGroup())
+    do {
+      // Let everyone who is on the way in this turn of the event loop come along.
       await new Promise(resolve => setImmediate(resolve))
-    }
+      if (this.#queue.length > 0) await this.#commit(this.#takeGroup())
+      if (this.#queue.length === 0 || this.#unsigned >= this.#options.checkpoints.everyEntries) await this.#signIfDue()
+    } while (this.#queue.length > 0 || this.#signatures.length > 0)
     this.#running = undefined
   }
 
@@ -115,7 +120,11 @@ export class GroupCommit {
       if (declared.length > 0) this.#refused = { entries: 0, code: '' }
       answer(group, receipts.slice(declared.length))
       onCommit?.(sequencer.size)
-      await this.#afterCommit(receipts.length)
+      this.#unsigned += receipts.length
+      this.#timer ??= setTimeout(
+        () => void this.checkpoint().catch(() => {}),
+        this.#options.checkpoints.everyMs,
+      ).unref()
     } catch (error) {
       this.#fail(group, drafts, error)
     }
@@ -166,28 +175,19 @@ export class GroupCommit {
     )
   }
 
-  async #afterCommit(entries: number): Promise<void> {
-    const { everyEntries, everyMs } = this.#options.checkpoints
-    this.#unsigned += entries
-    if (this.#unsigned >= everyEntries) await this.#sign()
-    else this.#timer ??= setTimeout(() => void this.#sign(), everyMs).unref()
-  }
-
-  /** A checkpoint that cannot be signed loses no entry: it is tried again, and told at close. */
-  async #sign(): Promise<void> {
-    this.#stopTimer()
-    this.#unsigned = 0
-    try {
-      await this.#options.sequencer.checkpoint()
-      this.#lastCheckpointError = undefined
-    } catch (error) {
-      this.#lastCheckpointError = error
-    }
-  }
-
-  #stopTimer(): void {
+  /** A checkpoint that cannot be signed loses no entry: whoever asked is told, and it is tried again when next due. */
+  async #signIfDue(): Promise<void> {
+    const asked = this.#signatures.splice(0)
+    if (asked.length === 0 && this.#unsigned < this.#options.checkpoints.everyEntries) return
     clearTimeout(this.#timer)
     this.#timer = undefined
+    this.#unsigned = 0
+    try {
+      const note = await this.#options.sequencer.checkpoint()
+      for (const { resolve } of asked) resolve(note)
+    } catch (error) {
+      for (const { reject } of asked) reject(error)
+    }
   }
 }
 

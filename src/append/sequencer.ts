@@ -20,6 +20,7 @@ import { RightEdge, rootAt } from '../core/tree.ts'
 import type { Batch, Head, NewEntry, Store } from '../store/store.ts'
 import { readTiles } from '../store/tiles.ts'
 import type { Anchor } from './anchor.ts'
+import type { World } from './clock.ts'
 import type { LogKeys } from './keys.ts'
 
 /** What the next entry stands on. */
@@ -34,29 +35,25 @@ export interface SequencerOptions {
   readonly store: Store
   readonly keys: LogKeys
   readonly anchor: Anchor
-  /** Fresh random bytes, for salts. */
-  readonly random: (length: number) => Uint8Array
-  /** The clock: microseconds since 1970. */
-  readonly now: () => Micros
+  /** For salts, and for the time of a signature. */
+  readonly world: World
 }
 
 export class Sequencer {
   readonly #store: Store
   readonly #keys: LogKeys
   readonly #anchor: Anchor
-  readonly #random: (length: number) => Uint8Array
-  readonly #now: () => Micros
+  readonly #world: World
   /** Where this process last saw the log end; `undefined` when it must look again. */
   #tip: Tip | undefined
   /** The size that was last signed by this process. */
   #signed = 0
 
-  constructor({ store, keys, anchor, random, now }: SequencerOptions) {
+  constructor({ store, keys, anchor, world }: SequencerOptions) {
     this.#store = store
     this.#keys = keys
     this.#anchor = anchor
-    this.#random = random
-    this.#now = now
+    this.#world = world
   }
 
   /** The number of entries, as this process last saw it. */
@@ -81,7 +78,7 @@ export class Sequencer {
         const tip = await this.#tipAt(head)
         // 3. Build the entries: commitments, leaf, chain, tree, seals. The seal key may go on to a new epoch here; if
         //    we crash after that, it is ahead of the log, and the next entry's time will not be before it.
-        const built = build(drafts, tip, this.#keys.seals, this.#random)
+        const built = build(drafts, tip, this.#keys.seals, this.#world)
         receipts = built.receipts
         promised = built.batch.head
         next = built.tip
@@ -113,7 +110,7 @@ export class Sequencer {
     const { origin } = this.#keys
     const note = signCheckpoint(
       { origin, size: head.size, root: head.root },
-      this.#keys.signers(Math.floor(this.#now() / 1e6)),
+      this.#keys.signers(Math.floor(this.#world.now() / 1e6)),
     )
     await this.#store.putCheckpoint({ size: head.size, note })
     this.#signed = head.size
@@ -203,10 +200,10 @@ function build(
   drafts: readonly Draft[],
   tip: Tip,
   seals: { readonly current: SealKey; advance(epoch: number): SealKey },
-  random: (length: number) => Uint8Array,
+  world: World,
 ): { receipts: Receipt[]; batch: Batch; tip: Tip } {
   const edge = tip.edge.clone()
-  const fields = contentOf(drafts, random)
+  const fields = contentOf(drafts, world)
   const hashes = new Uint8Array(drafts.length * hashLength)
   const entries: NewEntry[] = []
   const receipts: Receipt[] = []
@@ -246,17 +243,14 @@ function build(
 }
 
 /** The content of each draft, with the commitments to it; one buffer and one draw of salts for all. */
-function contentOf(
-  drafts: readonly Draft[],
-  random: (length: number) => Uint8Array,
-): { content: Uint8Array; commitments: string[] }[] {
+function contentOf(drafts: readonly Draft[], world: World): { content: Uint8Array; commitments: string[] }[] {
   let bytes = 0
   let values = 0
   for (const { sealed } of drafts) {
     values += sealed.length / 2
     for (const text of sealed) bytes += Buffer.byteLength(text)
   }
-  const salts = random(values * saltLength)
+  const salts = world.random(values * saltLength)
   const out = Buffer.allocUnsafeSlow(bytes + values * (4 + 1 + saltLength + 1))
   let at = 0
   let salt = 0

@@ -50,8 +50,7 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
     store,
     keys,
     anchor: new FileAnchor(anchorFile(options.keys)),
-    random: world.random,
-    now: world.now,
+    world,
   })
   try {
     await sequencer.checkAnchor()

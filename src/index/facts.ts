@@ -1,6 +1,5 @@
 /** What the index keeps of an entry, drawn from its bytes alone. */
 
-import { leafHashHex } from '../core/hash.ts'
 import { type Micros, parseTime, uuidv7Time } from '../core/time.ts'
 import { identitiesOf, readContent, readJson, readLeaf } from '../core/view.ts'
 import type { StoredEntry } from '../store/store.ts'
@@ -27,8 +26,6 @@ export interface Facts {
   readonly opens: string | undefined
   readonly closes: string | undefined
   readonly previousHash: string | undefined
-  /** Computed when it is asked for. */
-  hash(): string
 }
 
 const wanted = (name: string) => name === 'actor' || name === 'memoryId' || name === 'session'
@@ -36,9 +33,8 @@ const wanted = (name: string) => name === 'actor' || name === 'memoryId' || name
 /** @example factsOf(stored).operation */
 export function factsOf(stored: StoredEntry): Facts {
   const { seq, content } = stored
-  const hash = () => leafHashHex(stored.leaf)
   const { leaf } = readLeaf(stored)
-  if (leaf === undefined) return { ...unreadable, seq, hash }
+  if (leaf === undefined) return { ...unreadable, seq }
   let actor: unknown
   let memory: unknown
   let session: unknown
@@ -76,11 +72,10 @@ export function factsOf(stored: StoredEntry): Facts {
     opens: leaf.kind === 'intent' ? leaf.id : undefined,
     closes: leaf.kind === 'outcome' ? leaf.intent : undefined,
     previousHash: leaf.previousHash,
-    hash,
   }
 }
 
-const unreadable: Omit<Facts, 'seq' | 'hash'> = {
+const unreadable: Omit<Facts, 'seq'> = {
   time: undefined,
   kind: 0,
   outcome: 0,

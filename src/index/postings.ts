@@ -58,7 +58,7 @@ export function union(lists: readonly Postings[], direction: 1 | -1): Postings {
 }
 
 /** The numbers that stand in all of the lists: whichever is furthest leads, so the rarest sets the pace. */
-export function intersection(lists: readonly Postings[], direction: 1 | -1): Postings {
+export function intersection(lists: readonly Postings[]): Postings {
   if (lists.length === 1) return lists[0]!
   return {
     seek(target) {

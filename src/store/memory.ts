@@ -57,6 +57,10 @@ export class MemoryStore implements Store {
   }
 
   putCheckpoint(checkpoint: StoredCheckpoint): void {
+    const tile = Math.floor((checkpoint.size - 1) / 256)
+    for (const size of this.#checkpoints.keys()) {
+      if (size < checkpoint.size && Math.floor((size - 1) / 256) === tile) this.#checkpoints.delete(size)
+    }
     this.#checkpoints.set(checkpoint.size, checkpoint)
   }
 

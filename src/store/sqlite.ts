@@ -50,6 +50,7 @@ export class SqliteStore implements Store {
   readonly #file: string
   readonly #db: Connection
   readonly #sql: ReturnType<typeof statements>
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(file: string, db: Connection) {
     this.#file = file
@@ -104,16 +105,36 @@ export class SqliteStore implements Store {
     yield* pages(from, to, (after, end) => this.#sql.checkpoints.all(after, end) as StoredCheckpoint[])
   }
 
-  async commit(build: (head: Head | undefined) => MaybePromise<Batch | undefined>): Promise<void> {
-    asAuditError(this.#file, () => this.#db.exec('BEGIN IMMEDIATE'))
-    try {
+  commit(build: (head: Head | undefined) => MaybePromise<Batch | undefined>): Promise<void> {
+    return this.#inTurn(async () => {
       const batch = await build(this.head())
       if (batch !== undefined) this.#write(batch)
-      this.#db.exec(batch === undefined ? 'ROLLBACK' : 'COMMIT')
-    } catch (error) {
-      if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
-      throw toAuditError(this.#file, error)
-    }
+      return batch !== undefined
+    })
+  }
+
+  putCheckpoint({ size, note }: StoredCheckpoint): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#sql.dropCheckpoints.run(Math.floor((size - 1) / tileWidth) * tileWidth, size)
+      this.#sql.putCheckpoint.run(size, note)
+      return true
+    })
+  }
+
+  /** One transaction after the other on this connection, and between processes by SQLite's lock. */
+  #inTurn(work: () => Promise<boolean>): Promise<void> {
+    const turn = this.#turn.then(async () => {
+      asAuditError(this.#file, () => this.#db.exec('BEGIN IMMEDIATE'))
+      try {
+        const keep = await work()
+        this.#db.exec(keep ? 'COMMIT' : 'ROLLBACK')
+      } catch (error) {
+        if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+        throw toAuditError(this.#file, error)
+      }
+    })
+    this.#turn = turn.catch(() => {})
+    return turn
   }
 
   #write({ entries, tiles, seals, head }: Batch): void {
@@ -158,10 +179,6 @@ export class SqliteStore implements Store {
     if (waiting.length > 0) this.#sql.dropTail.run(from)
   }
 
-  putCheckpoint({ size, note }: StoredCheckpoint): void {
-    asAuditError(this.#file, () => this.#sql.putCheckpoint.run(size, note))
-  }
-
   lastCheckpoint(): StoredCheckpoint | undefined {
     return asAuditError(this.#file, () => this.#sql.lastCheckpoint.get() as StoredCheckpoint | undefined)
   }
@@ -191,6 +208,7 @@ function statements(db: Connection) {
     addSeal: db.prepare('INSERT INTO seal (size, epoch, mac) VALUES (?, ?, ?)'),
     checkpoints: db.prepare('SELECT size, note FROM checkpoint WHERE size > ? AND size <= ? ORDER BY size LIMIT 1000'),
     lastCheckpoint: db.prepare('SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1'),
+    dropCheckpoints: db.prepare('DELETE FROM checkpoint WHERE size > ? AND size < ?'),
     putCheckpoint: db.prepare('INSERT OR REPLACE INTO checkpoint (size, note) VALUES (?, ?)'),
   }
 }

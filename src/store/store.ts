@@ -87,7 +87,10 @@ export interface Store extends LogReader {
    */
   commit(build: (head: Head | undefined) => MaybePromise<Batch | undefined>): MaybePromise<void>
 
-  /** Keeps a signed checkpoint. Durable when it returns. One of the same size is replaced. */
+  /**
+   * Keeps a signed checkpoint. Durable when it returns. Of those that end in one tile only the newest is kept: it says
+   * what they said, and more.
+   */
   putCheckpoint(checkpoint: StoredCheckpoint): MaybePromise<void>
 
   /** The newest checkpoint. */

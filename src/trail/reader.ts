@@ -3,7 +3,7 @@
  *
  * `openReader` runs it on the caller's own thread; `startReaderThread` gives it one. Calls and answers are plain data.
  */
-import type { MessagePort } from 'node:worker_threads'
+import { MessagePort } from 'node:worker_threads'
 import { FileAnchor } from '../append/anchor.ts'
 import { loadPublicKeys, loadStorageKey, type PublicKeys, readSealKey } from '../append/keys.ts'
 import { anchorFile, indexFile } from '../append/places.ts'

@@ -1,0 +1,144 @@
+/**
+ * Questions to the log: the index finds, the log answers.
+ *
+ * Every answer is as of the head at the time of asking, so that every acknowledged entry is seen.
+ */
+import { AuditError } from '../core/errors.ts'
+import type { CompiledFilter } from '../core/filter.ts'
+import type { DisclosureTriple } from '../core/sealed.ts'
+import { type EntryView, openEntry, openEntryWithDisclosures } from '../core/view.ts'
+import type { EntryRow, LogIndex, LogSource } from '../index/log-index.ts'
+import type { StoredEntry } from '../store/store.ts'
+
+/** An entry as far as the index knows it. */
+export type ListRow = EntryRow
+
+export type EntryWithDisclosures = EntryView & { readonly disclosures: readonly DisclosureTriple[] }
+
+/** Which part of an answer. */
+export interface PageOptions {
+  /** Entries at most; fewer are given only when there are no more. */
+  readonly limit: number
+  /** The last `seq` seen: the page goes on behind it. */
+  readonly after?: number | undefined
+  readonly order: 'asc' | 'desc'
+}
+
+export interface AuditTrailOptions {
+  /**
+   * Told of an entry that the index found and that cannot be read any more: no answer can show it. What happened to it is
+   * for `verify` to say.
+   */
+  readonly onUnreadable?: (seq: number, problem: string) => void
+}
+
+/** Entries that are looked at in one go while a page is filled. */
+const stretch = 256
+/** Numbers as near as this are read together: a block of the store holds as many. */
+const nearby = 32
+
+export class AuditTrail {
+  readonly #log: LogSource
+  readonly #index: LogIndex
+  readonly #onUnreadable: (seq: number, problem: string) => void
+
+  constructor(log: LogSource, index: LogIndex, options: AuditTrailOptions = {}) {
+    this.#log = log
+    this.#index = index
+    this.#onUnreadable = options.onUnreadable ?? (() => {})
+  }
+
+  /** Whole entries that match. Each was held against the filter itself, whatever the index says. */
+  async query(filter: CompiledFilter, page: PageOptions): Promise<EntryView[]> {
+    return await this.#collect(filter, page, async rows => await this.#matching(filter, rows))
+  }
+
+  /** The rows of what matches. Reads no entry, unless the filter asks for what only the entry can answer. */
+  async list(filter: CompiledFilter, page: PageOptions): Promise<ListRow[]> {
+    return await this.#collect(filter, page, async rows => {
+      if (filter.rest.length === 0) return rows
+      const seqs = new Set((await this.#matching(filter, rows)).map(({ seq }) => seq))
+      return rows.filter(({ seq }) => seqs.has(seq))
+    })
+  }
+
+  /**
+   * One entry with its disclosures, by its number or its id.
+   *
+   * @throws AuditError `damaged` when its bytes are no entry any more
+   */
+  async get(seqOrId: number | string): Promise<EntryWithDisclosures | undefined> {
+    const stored = await this.#stored(seqOrId)
+    if (stored === undefined) return undefined
+    const { view, problem, disclosures } = openEntryWithDisclosures(stored)
+    if (view === undefined)
+      throw new AuditError('damaged', `entry ${stored.seq} cannot be read: ${problem}; run verify`)
+    return { ...view, disclosures }
+  }
+
+  /** The exact bytes of a leaf, whatever they are. */
+  async leaf(seqOrId: number | string): Promise<Uint8Array | undefined> {
+    const stored = await this.#stored(seqOrId)
+    return stored === undefined ? undefined : Uint8Array.from(stored.leaf)
+  }
+
+  /** The intents that no later outcome names, oldest first. */
+  async openIntents(): Promise<EntryView[]> {
+    await this.#index.catchUp()
+    return await this.#open(this.#index.openIntents())
+  }
+
+  /** Finds rows and keeps what `keep` keeps of them, until the page is full. */
+  async #collect<T extends { readonly seq: number }>(
+    filter: CompiledFilter,
+    { limit, after, order }: PageOptions,
+    keep: (rows: ListRow[]) => Promise<T[]>,
+  ): Promise<T[]> {
+    const size = (await this.#log.head())?.size ?? 0
+    const out: T[] = []
+    let last = after
+    while (out.length < limit) {
+      const wanted = filter.rest.length === 0 ? Math.min(limit - out.length, stretch) : stretch
+      const rows = await this.#index.find(filter, { after: last, limit: wanted, order, size })
+      for (const kept of await keep(rows)) if (out.length < limit) out.push(kept)
+      if (rows.length < wanted) break
+      last = rows.at(-1)!.seq
+    }
+    return out
+  }
+
+  async #matching(filter: CompiledFilter, rows: readonly ListRow[]): Promise<EntryView[]> {
+    return (await this.#open(rows)).filter(view => filter.matches(view))
+  }
+
+  /** The entries of rows, in their order; neighbours are read together. */
+  async #open(rows: readonly { readonly seq: number }[]): Promise<EntryView[]> {
+    const seqs = rows.map(({ seq }) => seq).sort((a, b) => a - b)
+    const wanted = new Set(seqs)
+    const views = new Map<number, EntryView>()
+    for (let i = 0; i < seqs.length; ) {
+      const from = seqs[i]!
+      let to = from
+      while (i < seqs.length && seqs[i]! - to <= nearby) to = seqs[i++]!
+      for await (const some of this.#log.entries(from, to + 1)) {
+        for (const stored of some) if (wanted.delete(stored.seq)) this.#see(stored, views)
+      }
+    }
+    for (const seq of wanted) this.#onUnreadable(seq, 'it is not in the log')
+    return rows.flatMap(({ seq }) => views.get(seq) ?? [])
+  }
+
+  #see(stored: StoredEntry, views: Map<number, EntryView>): void {
+    const { view, problem } = openEntry(stored)
+    if (view === undefined) this.#onUnreadable(stored.seq, problem)
+    else views.set(stored.seq, view)
+  }
+
+  async #stored(seqOrId: number | string): Promise<StoredEntry | undefined> {
+    const isNumber = typeof seqOrId === 'number' || /^\d{1,15}$/.test(seqOrId)
+    const seq = isNumber ? Number(seqOrId) : await this.#index.seqOf(seqOrId)
+    if (seq === undefined || !Number.isSafeInteger(seq) || seq < 0) return undefined
+    for await (const some of this.#log.entries(seq, seq + 1)) for (const stored of some) return stored
+    return undefined
+  }
+}
