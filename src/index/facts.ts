@@ -35,7 +35,7 @@ export function factsOf(stored: StoredEntry): Facts {
   const { seq, content } = stored
   const { leaf } = readLeaf(stored)
   if (leaf === undefined) return { ...unreadable, seq }
-  let actor: unknown
+  let who: readonly string[] | undefined
   let memory: unknown
   let session: unknown
   const sealed = leaf.sealed
@@ -45,7 +45,7 @@ export function factsOf(stored: StoredEntry): Facts {
       (name, json) => {
         // As where an entry is opened: only what the leaf commits to, and the first of its name.
         if (!Object.hasOwn(sealed, name)) return undefined
-        if (name === 'actor') actor = actor === undefined ? readJson(json) : actor
+        if (name === 'actor') who ??= namesOf(json)
         else if (name === 'memoryId') memory = memory === undefined ? readJson(json) : memory
         else session = session === undefined ? readJson(json) : session
         return undefined
@@ -53,7 +53,6 @@ export function factsOf(stored: StoredEntry): Facts {
       wanted,
     )
   }
-  const [first, second] = actor === undefined ? [] : namesOf(actor)
   const time = parseTime(leaf.time)!
   return {
     seq,
@@ -63,8 +62,8 @@ export function factsOf(stored: StoredEntry): Facts {
     level: 1 + codes.securityLevel.indexOf(leaf.securityLevel),
     operation: leaf.operation,
     component: leaf.component,
-    actor: first,
-    principal: second,
+    actor: who?.[0],
+    principal: who?.[1],
     memory: typeof memory === 'string' ? memory : undefined,
     session: typeof session === 'string' ? session : undefined,
     flags: leaf.complianceFlags.length > 1 ? [...new Set(leaf.complianceFlags)] : leaf.complianceFlags,
@@ -93,9 +92,23 @@ const unreadable: Omit<Facts, 'seq'> = {
   previousHash: undefined,
 }
 
-/** The actor and its principal as texts of the dictionary, in which no type can run into an id. */
-function namesOf(actor: unknown): (string | undefined)[] {
-  return identitiesOf(actor).map(({ type, id }) => identityText(type, id))
+/** The same few actors come again and again. */
+const knownActors = new Map<string, readonly string[]>()
+const maxKnownActors = 1000
+
+/**
+ * The actor and its principal as texts of the dictionary, in which no type can run into an id; `undefined` when the JSON
+ * is none.
+ */
+function namesOf(json: string): readonly string[] | undefined {
+  const known = knownActors.get(json)
+  if (known !== undefined) return known
+  const actor = readJson(json)
+  if (actor === undefined) return undefined
+  const names = identitiesOf(actor).map(({ type, id }) => identityText(type, id))
+  if (knownActors.size >= maxKnownActors) knownActors.clear()
+  knownActors.set(json, names)
+  return names
 }
 
 export function identityText(type: string, id: string): string {

@@ -74,7 +74,7 @@ export interface OpenIntent extends EntryRow {
 }
 
 /** Entries in one transaction: about 20 ms, so that no other process waits long. */
-const batchSize = 2000
+const batchSize = Number(process.env.BS ?? 2000)
 
 interface Batch {
   /** Everything from here to `end` was looked for. */
@@ -434,6 +434,7 @@ export class LogIndex {
       if (found.join() !== [...tables].sort().join()) throw new AuditError('bad_format', 'it has other tables')
       // Larger than a batch writes, so that a page is written to the log of the database once.
       db.pragma('cache_size=-32000')
+      db.pragma(`wal_autocheckpoint=${process.env.WAC ?? 4000}`)
       this.#sql = statements(db)
       this.#terms = new Terms(this.#sql)
       this.#sql.meta.get()

@@ -97,7 +97,7 @@ export const sql = {
   schema: 'SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL',
   term: 'SELECT id FROM term WHERE text = ?',
   text: 'SELECT text FROM term WHERE id = ?',
-  addTerm: 'INSERT INTO term (text) VALUES (?) RETURNING id',
+  addTerm: 'INSERT INTO term (text) VALUES (?) ON CONFLICT (text) DO NOTHING RETURNING id',
   addRow: `INSERT INTO entry (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   addFlag: 'INSERT INTO flag VALUES (?, ?)',
   addWho: 'INSERT INTO who VALUES (?, ?)',

@@ -66,11 +66,13 @@ export class Terms {
 
   /** The number of a text, given to it now if it has none. Within a transaction that writes. */
   add(text: string, isNew?: (id: number) => void): number {
-    const known = this.find(text)
+    const known = this.#ids.get(text)
     if (known !== undefined) return known
-    const id = this.#sql.addTerm.get(text) as number
+    // What is not remembered is new more often than not.
+    const added = this.#sql.addTerm.get(text) as number | undefined
+    const id = added ?? (this.#sql.term.get(text) as number)
     this.#ids.set(text, id)
-    isNew?.(id)
+    if (added !== undefined) isNew?.(id)
     return id
   }
 

@@ -92,8 +92,13 @@ export class SqliteStore implements Store {
     return asAuditError(this.#file, () => {
       const stored = this.#sql.tile.get(level, index) as Uint8Array | undefined
       if (stored !== undefined || level > 0) return stored
-      const hashes = this.#sql.tailHashes.all(index * tileWidth, (index + 1) * tileWidth) as Uint8Array[]
-      return hashes.length === 0 ? undefined : new Uint8Array(Buffer.concat(hashes))
+      const start = index * tileWidth
+      const rows = this.#sql.tailHashes.all(start, start + tileWidth) as [seq: number, hash: Uint8Array][]
+      const last = rows.at(-1)
+      if (last === undefined) return undefined
+      const hashes = new Uint8Array((last[0] - start + 1) * 32)
+      for (const [seq, hash] of rows) hashes.set(hash.subarray(0, 32), (seq - start) * 32)
+      return hashes
     })
   }
 
@@ -183,6 +188,11 @@ export class SqliteStore implements Store {
     return asAuditError(this.#file, () => this.#sql.lastCheckpoint.get() as StoredCheckpoint | undefined)
   }
 
+  /** Moves what stands in the write-ahead log into the file itself: before the file alone is copied. */
+  checkpointFile(): void {
+    asAuditError(this.#file, () => this.#db.pragma('wal_checkpoint(TRUNCATE)'))
+  }
+
   close(): void {
     if (this.#db.open) this.#db.close()
   }
@@ -193,7 +203,7 @@ function statements(db: Connection) {
     head: db.prepare('SELECT size, root FROM head'),
     setHead: db.prepare('INSERT OR REPLACE INTO head (one, size, root) VALUES (1, ?, ?)'),
     tailFrom: db.prepare('SELECT seq, leaf, content FROM tail WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT 256').raw(),
-    tailHashes: db.prepare('SELECT hash FROM tail WHERE seq >= ? AND seq < ? ORDER BY seq').pluck(),
+    tailHashes: db.prepare('SELECT seq, hash FROM tail WHERE seq >= ? AND seq < ? ORDER BY seq').raw(),
     addTail: db.prepare('INSERT INTO tail (seq, hash, leaf, content) VALUES (?, ?, ?, ?)'),
     dropTail: db.prepare('DELETE FROM tail WHERE seq < ?'),
     leavesFrom: db

@@ -63,8 +63,8 @@ export interface LogReader {
   entries(from: number, to: number): AsyncIterable<readonly StoredEntry[]> | Iterable<readonly StoredEntry[]>
 
   /**
-   * The hashes of a tile, 32 bytes each, at most 256: for an unfinished one, those that are there. `undefined` when
-   * there are none.
+   * The hashes of a tile, 32 bytes each, at most 256: for an unfinished one, those that are there, each in its place; one
+   * that is missing before the last is 32 zero bytes. `undefined` when there are none.
    */
   tile(level: number, index: number): MaybePromise<Uint8Array | undefined>
 

@@ -27,7 +27,7 @@ import { checkConsistency, consistencyProof, tilesForConsistency } from '../core
 import { epochOf, evolve, type Seal, type SealKey, sealMac } from '../core/seal.ts'
 import { commitment, parseContent, parsePreimage } from '../core/sealed.ts'
 import { partialWidth, tileWidth } from '../core/tile.ts'
-import { type Micros, parseTime } from '../core/time.ts'
+import { formatTime, type Micros, parseTime } from '../core/time.ts'
 import { RightEdge, rootAt, tilesForRoot } from '../core/tree.ts'
 import { parseVkey } from '../core/vkey.ts'
 import type { Head, LogReader, StoredCheckpoint, StoredEntry } from '../store/store.ts'
@@ -125,6 +125,10 @@ class Check {
   /** The hash that the next link should name, and the one that the tree keeps, where the two differ. */
   #previous = { computed: '', kept: '' }
   #suspect: Suspect | undefined
+  /** Entries just before this one that are gone, and their hashes with them. */
+  #gone = 0
+  /** From where on a tile above the entries is in doubt, whichever entry that comes from. */
+  #doubtFrom: number | undefined
   /** What was sealed and signed at sizes that the walk has not reached yet. */
   readonly #seals: Seal[] = []
   readonly #checkpoints: StoredCheckpoint[] = []
@@ -167,6 +171,7 @@ class Check {
       this.#options.signal?.throwIfAborted()
     }
     this.#judgeSuspect(undefined)
+    this.#replaceGone(undefined)
     await this.#tilesAbove(this.#edge.takeFullTiles())
     await this.#end()
     await this.#checkAnchors()
@@ -178,7 +183,8 @@ class Check {
   }
 
   report(): Omit<VerificationReport, 'durationMs'> {
-    const untrusted = this.#findings.flatMap(({ seq }) => (seq === undefined ? [] : [seq]))
+    const named = this.#findings.flatMap(({ seq }) => (seq === undefined ? [] : [seq]))
+    const first = named.length > 0 ? named.reduce((a, b) => Math.min(a, b)) : this.#doubtFrom
     const missing = [...this.#openIntents.values(), ...this.#gaps].sort((a, b) => a.seq - b.seq)
     return {
       valid: this.#findings.length === 0,
@@ -189,7 +195,7 @@ class Check {
       rootHash: this.#to === 0 ? '' : toHex(this.#edge.root()),
       findings: this.#findings.sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity)),
       findingsOmitted: this.#omitted,
-      ...(untrusted.length > 0 ? { firstUntrusted: untrusted.reduce((a, b) => Math.min(a, b)) } : {}),
+      ...(first === undefined ? {} : { firstUntrusted: first }),
       declared: this.#declared,
       missing,
     }
@@ -294,18 +300,18 @@ class Check {
     for await (const seal of this.#log.seals(from, to)) this.#seals.push(seal)
     for await (const checkpoint of this.#log.checkpoints(from, to)) this.#checkpoints.push(checkpoint)
 
-    let seq = from
-    const upTo = (end: number, stored: StoredEntry | undefined) => {
-      for (; seq < end; seq++) {
-        const at = (seq - base) * 64
-        const keptHash = hex.length >= at + 64 ? hex.slice(at, at + 64) : undefined
-        this.#entry(seq, seq === stored?.seq ? stored : undefined, keptHash)
-      }
+    const keptHash = (seq: number) => {
+      const hash = hex.slice((seq - base) * 64, (seq - base + 1) * 64)
+      return hash === '' || hash === unknownHash ? undefined : hash
     }
-    for await (const some of this.#log.entries(from, to)) {
-      for (const stored of some) if (stored.seq >= seq) upTo(stored.seq + 1, stored)
+    const there: StoredEntry[] = []
+    for await (const some of this.#log.entries(from, to)) there.push(...some)
+    const placed = there.length < to - from ? inPlace(there, keptHash) : there
+    let at = 0
+    for (let seq = from; seq < to; seq++) {
+      while (placed[at] !== undefined && placed[at]!.seq < seq) at++
+      this.#entry(seq, placed[at]?.seq === seq ? placed[at] : undefined, keptHash(seq))
     }
-    upTo(to, undefined)
     await this.#tilesAbove(this.#edge.takeFullTiles())
   }
 
@@ -314,8 +320,11 @@ class Check {
     this.#entries++
     if (stored === undefined) {
       this.#judgeSuspect(undefined)
+      if (kept !== undefined) this.#replaceGone(undefined)
       this.#find('missing_entry', `entry ${seq} is not there`, { seq, ...(kept ? { expected: kept } : {}) })
-      this.#append(kept ?? '0'.repeat(64))
+      // A hash that is gone with its entry is known to the next link, if that is there.
+      if (kept === undefined) this.#gone++
+      else this.#append(kept)
       this.#previous = { computed: '', kept: kept ?? '' }
       return
     }
@@ -323,11 +332,17 @@ class Check {
     const parsed = parseLeaf(stored.leaf)
     const link = parsed.leaf?.previousHash
     this.#judgeSuspect(link)
+    this.#replaceGone(link)
     if (parsed.leaf === undefined) this.#find('format_invalid', `entry ${seq} ${parsed.problem}`, { seq })
     else this.#leaf(seq, parsed.leaf, stored, computed === kept)
     if (kept !== undefined && computed !== kept) this.#suspect = { seq, id: parsed.leaf?.id, computed, kept }
     else this.#append(computed)
     this.#previous = { computed, kept: kept ?? computed }
+  }
+
+  /** The tree goes on over entries that are gone without a trace: the last of them is known by the link that follows. */
+  #replaceGone(link: string | undefined): void {
+    for (; this.#gone > 0; this.#gone--) this.#append(this.#gone === 1 && link !== undefined ? link : unknownHash)
   }
 
   /** Grows the tree by one hash, and holds against it whatever was sealed, signed or remembered at that size. */
@@ -355,23 +370,30 @@ class Check {
         this.#find('foreign_entry', `entry ${seq} is not of this log: neither its tree nor its chain knows it`, facts)
       }
     }
-    if (inTree && leaf.seq !== seq) {
-      this.#find('format_invalid', `entry ${seq} says that it is entry ${leaf.seq}`, facts)
+    if (leaf.seq !== seq) {
+      this.#find('chain_break', `the entry at ${seq} was written as entry ${leaf.seq}`, {
+        ...facts,
+        expected: String(seq),
+        actual: String(leaf.seq),
+      })
     }
     if (seq > 0 && leaf.operation === 'log.created' && leaf.kind === 'control') {
       this.#find('foreign_entry', `entry ${seq} begins a second log inside this one`, facts)
     }
-    const time = parseTime(leaf.time)!
-    if (time < this.#lastTime) {
-      this.#find('temporal_violation', `entry ${seq} is older than the entry before it`, {
-        ...facts,
-        actual: leaf.time,
-      })
-    }
-    this.#crossEpochs(seq, time)
-    this.#lastTime = Math.max(this.#lastTime, time)
+    if (inTree) this.#time(facts, parseTime(leaf.time)!)
     this.#completeness(seq, leaf)
     this.#disclosures(facts, leaf, stored)
+  }
+
+  #time(facts: { seq: number; id: string }, time: Micros): void {
+    if (time < this.#lastTime) {
+      this.#find('temporal_violation', `entry ${facts.seq} is older than the entry before it`, {
+        ...facts,
+        actual: formatTime(time),
+      })
+    }
+    this.#crossEpochs(facts.seq, time)
+    this.#lastTime = Math.max(this.#lastTime, time)
   }
 
   /** Now that the next link is known: was the leaf changed, or the tree's hash of it? The other one goes on. */
@@ -529,8 +551,8 @@ class Check {
       const kept = await this.#log.tile(level, index)
       if (kept !== undefined && equal(kept, hashes)) continue
       const what = kept === undefined ? 'is missing' : 'does not follow from the tiles below'
-      const seq = index * tileWidth ** (level + 1)
-      this.#find('tree_mismatch', `tile ${level}/${index} ${what}`, { seq })
+      this.#find('tree_mismatch', `tile ${level}/${index} ${what}`)
+      this.#doubtFrom = Math.min(this.#doubtFrom ?? Infinity, index * tileWidth ** (level + 1))
     }
   }
 
@@ -636,6 +658,8 @@ class Check {
 }
 
 const scratch = new Uint8Array(hashLength)
+/** How a store says that it does not have a hash. */
+const unknownHash = '0'.repeat(2 * hashLength)
 
 function nextTile(at: number): number {
   return (Math.floor(at / tileWidth) + 1) * tileWidth
@@ -648,6 +672,19 @@ function edgeTiles(size: number): { level: number; index: number; width: number 
     if (width > 0) tiles.push({ level, index: Math.floor(size / tileWidth ** (level + 1)), width })
   }
   return tiles
+}
+
+/**
+ * Entries by the place that the tree knows for them: where one was taken out of the middle, a store that counts gives
+ * those behind it a wrong number, and only the missing one shall be reported.
+ */
+function inPlace(entries: readonly StoredEntry[], keptHash: (seq: number) => string | undefined): StoredEntry[] {
+  return entries.map(entry => {
+    const hash = leafHashHex(entry.leaf)
+    if (hash === keptHash(entry.seq)) return entry
+    const seq = parseLeaf(entry.leaf).leaf?.seq
+    return seq !== undefined && seq > entry.seq && keptHash(seq) === hash ? { ...entry, seq } : entry
+  })
 }
 
 function parsedVkey(vkey: unknown): Verifier[] {

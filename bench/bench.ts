@@ -1,0 +1,111 @@
+/** What every measurement works with and gives back. */
+import { randomBytes } from 'node:crypto'
+import { rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AuditLog } from '../src/audit-log.ts'
+import { openAuditLog } from '../src/system.ts'
+import { PlainTable } from './plain-table.ts'
+
+export interface Sizes {
+  /** Entries in one round of the append race. */
+  readonly group: number
+  readonly rounds: number
+  /** Appends of one caller alone. */
+  readonly single: number
+  /** Entries of the log that is read from. */
+  readonly big: number
+  readonly verifyRounds: number
+  readonly proofs: number
+  /** Fresh processes that open a log. */
+  readonly opens: number
+  /** Questions a field. */
+  readonly queries: number
+  /** Entries that the command line takes in; none in a quick run. */
+  readonly ingest: number | undefined
+}
+
+export interface Bench {
+  /** A folder on the disk of the checkout, empty, removed at the end. */
+  readonly folder: string
+  readonly sizes: Sizes
+  /** Says on stderr how far it is. */
+  readonly say: (sentence: string) => void
+}
+
+/** Everything that has a goal. */
+export interface Figures {
+  appendGroupVsPlainTable: number
+  appendSingleP50VsPlainTable: number
+  indexLagP99Ms: number
+  hostMicrosPerEntry: number
+  loopDelayP99Ms: number
+  verifyVsHashing: number
+  proofP95Ms: number
+  openMs: number
+  openMegabytes: number
+  queryP95Ms: number
+  queryEntriesP95Ms: number
+  diskVsJson: number
+  ingestPeakMegabytes: number
+  ingestGrowth: number
+}
+
+/** What one measurement found: its figures, how far they spread, and the rest in Markdown. */
+export interface Measured {
+  readonly figures: Partial<Figures>
+  readonly spreads?: { readonly [figure in keyof Figures]?: string }
+  readonly title: string
+  readonly text: readonly string[]
+}
+
+/** Callers at once in the race. */
+export const callers = 4096
+
+export interface FreshLog {
+  readonly log: AuditLog
+  readonly file: string
+  readonly keys: string
+  /** K₀, as it was shown once. */
+  readonly sealKey: string
+}
+
+export function logPlaces(bench: Bench, name: string): { file: string; keys: string } {
+  return { file: join(bench.folder, `${name}.db`), keys: join(bench.folder, `${name}-keys`) }
+}
+
+/** A new log, encrypted, with its threads and every default. */
+export async function freshLog(bench: Bench, name: string): Promise<FreshLog> {
+  const { file, keys } = logPlaces(bench, name)
+  let sealKey = ''
+  const onCreate = (created: { sealKey: string }) => {
+    sealKey = created.sealKey
+  }
+  const onNotice = (sentence: string) => bench.say(`notice: ${sentence}`)
+  const log = await openAuditLog({ file, keys, onCreate, onNotice, closeOnExit: false })
+  return { log, file, keys, sealKey }
+}
+
+export async function freshPlainTable(
+  bench: Bench,
+  name: string,
+  idIndex = true,
+): Promise<{ table: PlainTable; file: string }> {
+  const file = join(bench.folder, `${name}.db`)
+  const table = await PlainTable.open({ file, key: randomBytes(32), idIndex })
+  return { table, file }
+}
+
+/** Bytes of a database, with what is still in its write-ahead log. */
+export function bytesOf(file: string): number {
+  return ['', '-wal'].reduce((sum, end) => sum + (statSync(file + end, { throwIfNoEntry: false })?.size ?? 0), 0)
+}
+
+export function removeDatabase(...files: readonly string[]): void {
+  for (const file of files) for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true })
+}
+
+export function removeLog(bench: Bench, name: string): void {
+  const { file, keys } = logPlaces(bench, name)
+  removeDatabase(file, `${file}.index`)
+  rmSync(keys, { recursive: true, force: true })
+}

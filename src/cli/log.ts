@@ -1,0 +1,70 @@
+/** The log, as far as a command needs it open: a reader for questions, a writer for what changes it. */
+import { existsSync } from 'node:fs'
+import { finishCreation } from '../append/create-log.ts'
+import { haveKeys } from '../append/keys.ts'
+import { anchorFile } from '../append/places.ts'
+import { openWriter, startWriterThread, type Writer } from '../append/writer.ts'
+import { AuditError } from '../core/errors.ts'
+import { openReader, type Reader } from '../trail/reader.ts'
+import type { Cli } from './cli.ts'
+import { CliError, exitCodes } from './failure.ts'
+
+/** When a program that runs for long signs; a short one signs when it closes. */
+const checkpoints = { everyEntries: 10_000, everyMs: 60_000 }
+
+/** @throws AuditError `not_found`, or `damaged` when the log is gone and something remembers it */
+export function needLog({ file, keys }: Cli): void {
+  if (existsSync(file)) return
+  if (haveKeys(keys)) {
+    if (finishCreation(file, keys)) return
+    if (existsSync(anchorFile(keys))) {
+      throw new AuditError('damaged', `the log ${file} is gone, and its anchor remembers it: restore it; see verify`)
+    }
+  }
+  throw new AuditError('not_found', `there is no log at ${file}: make one with memmimic-audit init`)
+}
+
+/** Opens the log for questions on this thread, for as long as `work` takes. */
+export async function withReader<T>(cli: Cli, work: (reader: Reader) => Promise<T>): Promise<T> {
+  needLog(cli)
+  const { file, keys } = cli
+  const reader = await openReader({ file, keys, onNotice: sentence => cli.say(sentence) })
+  try {
+    return await work(reader)
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Opens the log for writing; what `work` appended is signed when it ends. */
+export async function withWriter<T>(
+  cli: Cli,
+  work: (writer: Writer) => Promise<T>,
+  options: { thread?: boolean } = {},
+): Promise<T> {
+  needLog(cli)
+  const { file, keys } = cli
+  const open = options.thread ? startWriterThread : openWriter
+  const writer = await open({ file, keys, checkpoints, onFailure: 'refuse' })
+  let result: T
+  try {
+    result = await work(writer)
+  } catch (error) {
+    await writer.close().catch(() => {})
+    throw error
+  }
+  await writer.close()
+  return result
+}
+
+/** An entry as it is named on the command line: its number, or its id. */
+export function entryName(text: string): number | string {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  const id = text.toLowerCase()
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return id
+  throw new CliError(exitCodes.usage, `an entry is named by its number or its id, not ${JSON.stringify(text)}`)
+}
+
+export function noEntry(name: number | string): CliError {
+  return new CliError(exitCodes.notFound, `there is no entry ${name}`)
+}
