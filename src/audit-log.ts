@@ -192,9 +192,13 @@ export class AuditLog {
     this.#orphans = this.closeOrphans().catch(() => {})
   }
 
-  /** Commits what waits, signs the last checkpoint, ends the threads. Idempotent. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  /**
+   * Commits what waits, signs the last checkpoint, ends the threads. Idempotent.
+   *
+   * @param later what happens to appends that come afterwards: `refuse`, or `hold` where the process ends anyway
+   */
+  close(later: 'refuse' | 'hold' = 'refuse'): Promise<void> {
+    this.#closing ??= this.#close(later)
     return this.#closing
   }
 
@@ -202,10 +206,10 @@ export class AuditLog {
     return this.close()
   }
 
-  async #close(): Promise<void> {
+  async #close(later: 'refuse' | 'hold'): Promise<void> {
     const { logger, writer, reader, onClose } = this.#parts
     await this.#orphans
-    await logger.close()
+    await logger.close(later)
     onClose(this)
     try {
       await writer.close()

@@ -126,7 +126,7 @@ const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 function remember(log: AuditLog): void {
   if (open.size === 0) {
     for (const signal of signals) process.on(signal, closeAllAndEnd)
-    process.on('beforeExit', closeAll)
+    process.on('beforeExit', closeAtEnd)
   }
   open.add(log)
 }
@@ -134,16 +134,20 @@ function remember(log: AuditLog): void {
 function forget(log: AuditLog): void {
   if (!open.delete(log) || open.size > 0) return
   for (const signal of signals) process.off(signal, closeAllAndEnd)
-  process.off('beforeExit', closeAll)
+  process.off('beforeExit', closeAtEnd)
 }
 
-async function closeAll(): Promise<void> {
-  await Promise.allSettled([...open].map(log => log.close()))
+async function closeAll(later: 'refuse' | 'hold'): Promise<void> {
+  await Promise.allSettled([...open].map(log => log.close(later)))
+}
+
+function closeAtEnd(): void {
+  void closeAll('refuse')
 }
 
 /** Closes what is open, then lets the signal do what it would have done; a program with its own handler decides itself. */
 async function closeAllAndEnd(signal: NodeJS.Signals): Promise<void> {
   const own = process.listenerCount(signal) > 1
-  await closeAll()
+  await closeAll(own ? 'refuse' : 'hold')
   if (!own) process.kill(process.pid, signal)
 }

@@ -39,7 +39,7 @@ export class ImmutableAuditLogger {
   #waiters: Waiter[] = []
   #waiting = 0
   #waitingBytes = 0
-  #closed = false
+  #closed: false | 'refuse' | 'hold' = false
   #idle: (() => void)[] = []
 
   constructor(options: LoggerOptions) {
@@ -64,7 +64,8 @@ export class ImmutableAuditLogger {
    * @example const { seq, entryHash } = await logger.logAuditEntry({ operation: 'remember', component: 'memory' })
    */
   async logAuditEntry(input: EntryInput): Promise<Receipt> {
-    if (this.#closed) throw new AuditError('closed', 'the log is closed')
+    if (this.#closed === 'refuse') throw new AuditError('closed', 'the log is closed')
+    if (this.#closed === 'hold') return new Promise(() => {})
     if (this.#waiting >= this.#maxWaiting || this.#waitingBytes >= this.#maxWaitingBytes) {
       throw new AuditError('busy', `${this.#waiting} entries wait already: try again later`)
     }
@@ -87,9 +88,12 @@ export class ImmutableAuditLogger {
     }
   }
 
-  /** Takes no more entries, and resolves when those that wait are answered. */
-  async close(): Promise<void> {
-    this.#closed = true
+  /**
+   * Takes no more entries, and resolves when those that wait are answered. Whoever comes later is refused, or, where the
+   * process ends anyway, held: neither acknowledged nor made to fail on its last breath.
+   */
+  async close(later: 'refuse' | 'hold' = 'refuse'): Promise<void> {
+    this.#closed ||= later
     if (this.#waiting > 0) await new Promise<void>(resolve => this.#idle.push(resolve))
   }
 

@@ -76,7 +76,10 @@ export function asUsage<T>(judge: () => T): T {
     return judge()
   } catch (error) {
     if (!(error instanceof AuditError && error.code === 'bad_input')) throw error
-    throw new UsageError(error.message.replace(/^\$\.(\w+)/, (_, name: string) => flagOf(name)), { cause: error })
+    throw new UsageError(
+      error.message.replace(/^\$\.(\w+)/, (_, name: string) => flagOf(name)),
+      { cause: error },
+    )
   }
 }
 

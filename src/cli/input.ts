@@ -41,13 +41,13 @@ export function readWhole(file: string, exit: CliError['exit'] = exitCodes.faile
 }
 
 /**
- * Bytes as text, without a byte order mark.
+ * Bytes as text. A byte order mark at their beginning is left out; with `mark: 'refuse'` it stays, for JSON to refuse.
  *
  * @throws AuditError `bad_input` with the position of the first byte that is not UTF-8
  */
-export function strictText(bytes: Uint8Array): string {
+export function strictText(bytes: Uint8Array, { mark = 'drop' }: { mark?: 'drop' | 'refuse' } = {}): string {
   const text = fromUtf8(bytes)
-  if (text !== undefined) return text.startsWith('\ufeff') ? text.slice(1) : text
+  if (text !== undefined) return mark === 'drop' && text.startsWith('\ufeff') ? text.slice(1) : text
   // The longest good beginning, by halving: a decoder in the middle of a stream forgives an unfinished character.
   let good = 0
   let bad = bytes.length

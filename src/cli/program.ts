@@ -67,7 +67,10 @@ function build(outcome: Outcome): Command {
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ writeErr: text => process.stderr.write(oneLine(text)), outputError: (text, write) => write(text) })
+    .configureOutput({
+      writeErr: text => process.stderr.write(oneLine(text)),
+      outputError: (text, write) => write(text),
+    })
     .addHelpText('beforeAll', '')
     .addHelpText('after', examples)
   const act = actions(outcome)

@@ -1,8 +1,7 @@
 /** Entries for people: a table that fits into the terminal, and one entry in full. */
 import type { Actor } from '../core/entry.ts'
 import type { EntryView } from '../core/view.ts'
-import type { ListRow } from '../trail/audit-trail.ts'
-import type { PageOptions } from '../trail/audit-trail.ts'
+import type { ListRow, PageOptions } from '../trail/audit-trail.ts'
 import type { Cli } from './cli.ts'
 import { type Column, layOut, shown, visible } from './text.ts'
 

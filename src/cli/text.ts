@@ -1,7 +1,8 @@
 /** Text for a terminal: nothing that a value holds may move the cursor, hide or turn around what stands beside it. */
 
 /** Control characters, bidirectional controls, invisible separators and tags. */
-const unsafe = /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
+const unsafe =
+  /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
 
 /** A text as it may be shown: whatever is not visible stands there as `\u{…}`. */
 export function visible(text: string): string {
@@ -13,7 +14,8 @@ export function shown(value: unknown): string {
   return visible(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
-const wide = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\uff01-\uff60]/u
+const wide =
+  /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\uff01-\uff60]/u
 const zero = /^[\p{Mn}\p{Me}\u200d]/u
 
 /** Columns that a text takes. */

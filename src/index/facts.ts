@@ -94,7 +94,7 @@ const unreadable: Omit<Facts, 'seq'> = {
 
 /** The same few actors come again and again. */
 const knownActors = new Map<string, readonly string[]>()
-const maxKnownActors = 1000
+const maxKnownActors = 5000
 
 /**
  * The actor and its principal as texts of the dictionary, in which no type can run into an id; `undefined` when the JSON

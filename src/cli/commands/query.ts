@@ -1,8 +1,8 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { outcomes, securityLevels } from '../../core/entry.ts'
 import { compileFilter, type EntryFilter, parseCondition } from '../../core/filter.ts'
 import type { Cli } from '../cli.ts'
-import { asUsage, UsageError } from '../failure.ts'
+import { asUsage } from '../failure.ts'
 import { type Act, integer, limit, repeated } from '../flags.ts'
 import { withReader } from '../log.ts'
 import { pagesOf, rowTable } from '../rows.ts'
@@ -33,7 +33,7 @@ interface Options extends FilterFlags {
 export function addFilterFlags(command: Command): Command {
   const collecting = (flags: string, description: string, choices: readonly string[]) =>
     new Option(flags, description).choices(choices).argParser((value: string, before: string[] | undefined) => {
-      if (!choices.includes(value)) asUsageChoice(flags, value, choices)
+      if (!choices.includes(value)) throw new InvalidArgumentError(`It is none of ${choices.join(', ')}.`)
       return repeated(value, before)
     })
   return command
@@ -52,15 +52,24 @@ export function addFilterFlags(command: Command): Command {
     .option('--where <condition>', "'field op value', such as 'performanceMetrics.durationMs gt 100'; and", repeated)
 }
 
-function asUsageChoice(flags: string, value: string, choices: readonly string[]): never {
-  throw new UsageError(`${flags.split(' ')[0]} ${JSON.stringify(value)} is none of ${choices.join(', ')}`)
-}
-
 /** The filter that the flags mean. */
 export function filterOf(flags: FilterFlags): EntryFilter {
   const { operation, component, memoryId, actor, outcome, session, kind, flag, securityLevel } = flags
   const { since, until, text, where } = flags
-  const given = { operation, component, memoryId, actor, outcome, session, kind, flag, securityLevel, since, until, text }
+  const given = {
+    operation,
+    component,
+    memoryId,
+    actor,
+    outcome,
+    session,
+    kind,
+    flag,
+    securityLevel,
+    since,
+    until,
+    text,
+  }
   const filter: EntryFilter = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   return asUsage(() => {
     const whole = where === undefined ? filter : { ...filter, where: where.map(parseCondition) }

@@ -1,0 +1,55 @@
+/** Files that a command writes: whole, or not at all. */
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { CliError, exitCodes } from './failure.ts'
+
+/** Writes a file under another name, piece by piece, and gives it its name at the end. */
+export async function writeAtomically(
+  file: string,
+  work: (write: (piece: string | Uint8Array) => void) => Promise<void>,
+): Promise<void> {
+  const fresh = `${file}.${process.pid}.new`
+  try {
+    const fd = openSync(fresh, 'wx', 0o600)
+    try {
+      await work(piece => {
+        let rest: Uint8Array = typeof piece === 'string' ? Buffer.from(piece) : piece
+        while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
+      })
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(fresh, file)
+  } catch (error) {
+    rmSync(fresh, { force: true })
+    throw asWriteError(file, error)
+  }
+}
+
+/** Writes a small file, with the folders above it, in the place of an older one. */
+export function putFile(file: string, bytes: string | Uint8Array): void {
+  const fresh = `${file}.${process.pid}.new`
+  try {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(fresh, bytes)
+    renameSync(fresh, file)
+  } catch (error) {
+    rmSync(fresh, { force: true })
+    throw asWriteError(file, error)
+  }
+}
+
+function asWriteError(file: string, error: unknown): unknown {
+  const { code, syscall, message } = error as NodeJS.ErrnoException
+  if (syscall === undefined) return error
+  const why =
+    code === 'ENOSPC'
+      ? 'the disk is full'
+      : code === 'ENOENT' || code === 'ENOTDIR'
+        ? 'its folder is not there'
+        : code === 'EISDIR'
+          ? 'it is a folder'
+          : message
+  return new CliError(exitCodes.failed, `${file} could not be written: ${why}`, { cause: error })
+}
