@@ -11,7 +11,17 @@ import {
   removeLog,
 } from './bench.ts'
 import { entryAt } from './entries.ts'
-import { digits, flatOut, median, percentile, spread, threadMicros, timed, turnGaps, waitAtAnyMoment } from './measure.ts'
+import {
+  digits,
+  flatOut,
+  median,
+  percentile,
+  spread,
+  threadMicros,
+  timed,
+  turnGaps,
+  waitAtAnyMoment,
+} from './measure.ts'
 
 /** The log against the plain table, in turns: the log's time ends when its index has caught up too. */
 export async function appendGroup(bench: Bench): Promise<Measured> {
@@ -95,7 +105,9 @@ export async function appendSingle(bench: Bench): Promise<Measured> {
   const ratio = percentile(ours, 0.5) / percentile(theirs, 0.5)
   const row = (name: string, values: readonly number[]) =>
     `| ${name} | ${[0.5, 0.95, 0.99, 1].map(p => digits(percentile(values, p))).join(' | ')} |`
-  const byChunk = chunksOf(ours, chunk).map((part, i) => percentile(part, 0.5) / percentile(chunksOf(theirs, chunk)[i]!, 0.5))
+  const byChunk = chunksOf(ours, chunk).map(
+    (part, i) => percentile(part, 0.5) / percentile(chunksOf(theirs, chunk)[i]!, 0.5),
+  )
   bench.say(`single: p50 ${digits(percentile(ours, 0.5))} ms, plain table ${digits(percentile(theirs, 0.5))} ms`)
   return {
     figures: { appendSingleP50VsPlainTable: ratio },

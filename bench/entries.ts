@@ -26,11 +26,20 @@ const components = pick({
 const outcomes = pick({ success: 962, failure: 25, denied: 9, unknown: 4 } as const)
 const levels = pick({ internal: 850, public: 60, confidential: 70, secret: 18, top_secret: 2 } as const)
 const flagSets: readonly (readonly string[])[] = [['gdpr'], ['pii', 'gdpr'], ['soc2'], ['hipaa', 'pii']]
-const tools = ['read_file', 'write_file', 'search_issues', 'run_query', 'navigate', 'create_entities', 'add_observations']
+const tools = [
+  'read_file',
+  'write_file',
+  'search_issues',
+  'run_query',
+  'navigate',
+  'create_entities',
+  'add_observations',
+]
 const models = ['claude-opus-4-5', 'claude-sonnet-4-5', 'gpt-5.2', 'local-qwen3-32b']
 const verbs = ['summarise', 'compare', 'fix', 'review', 'explain', 'refactor', 'look up', 'write a test for', 'deploy']
 
-const common = `the of to and in is for that with on as are be this it by from at or an was has have not can will when if
+const common =
+  `the of to and in is for that with on as are be this it by from at or an was has have not can will when if
 which their all one more other into there been who were time up out only some could them these may then do first any now
 such like our over new than its two how after also well where must through because back use good many those own see most
 made before should between long never same another while last might great year since against right three state place
@@ -39,19 +48,16 @@ session memory agent model context prompt result change update function module i
 array promise async await return throw config deploy build release version package schema migration row key path folder
 line review comment pull ticket customer invoice order payment report summary meeting note task project deadline budget
 security policy access role permission audit retention export region service queue worker thread latency timeout retry`
-  .split(/\s+/)
-  .filter(word => word.length > 0)
+    .split(/\s+/)
+    .filter(word => word.length > 0)
 
 /** Names, jargon and rare words: some thousands, of syllables, used as rarely as in life. */
 const rare = (() => {
   const random = seededRandom(17)
-  const syllables = 'an ber cor del en fal gri hol in jor kel lum mar nor op pra qui ros sta tem ul ver wen xi yor zan'.split(
-    ' ',
-  )
+  const syllables =
+    'an ber cor del en fal gri hol in jor kel lum mar nor op pra qui ros sta tem ul ver wen xi yor zan'.split(' ')
   const syllable = () => syllables[Math.floor(random() * syllables.length)]!
-  return Array.from({ length: 6000 }, () =>
-    Array.from({ length: 2 + Math.floor(random() * 3) }, syllable).join(''),
-  )
+  return Array.from({ length: 6000 }, () => Array.from({ length: 2 + Math.floor(random() * 3) }, syllable).join(''))
 })()
 
 /** How many different texts there are; an entry's names and numbers are its own all the same. */
@@ -108,7 +114,9 @@ export function entryAt(i: number): EntryInput {
   return {
     ...templates[mix(i * 7 + 1) % templateCount]!,
     memoryId: memoryAt(i),
-    session: `sess_${mix(session * 13 + 5).toString(16).padStart(8, '0')}`,
+    session: `sess_${mix(session * 13 + 5)
+      .toString(16)
+      .padStart(8, '0')}`,
     actor: actorAt(i, session),
   }
 }
@@ -141,7 +149,9 @@ function memoryAt(i: number): string {
     born = Math.floor(i * (1 - u ** 3))
     while (born > 0 && mix(born) % 3 !== 0) born--
   }
-  return `mem_${mix(born).toString(16).padStart(8, '0')}${mix(born + 0x5bd1).toString(16).padStart(8, '0')}`
+  return `mem_${mix(born).toString(16).padStart(8, '0')}${mix(born + 0x5bd1)
+    .toString(16)
+    .padStart(8, '0')}`
 }
 
 /** Scatters a number over 32 bits. */

@@ -39,7 +39,7 @@ interface Waiting {
 let db: Connection
 let sql: ReturnType<typeof statements>
 let size = 0
-let queue: Waiting[] = []
+const queue: Waiting[] = []
 let running = false
 
 function statements(connection: Connection) {

@@ -1,0 +1,199 @@
+/** The goals, and the page about them. */
+import type { Figures, Measured } from './bench.ts'
+import { digits } from './measure.ts'
+
+interface Goal {
+  readonly what: string
+  readonly goal: string
+  readonly limit: number
+  readonly atLeast?: true
+  readonly unit: string
+  /** Printed only when the goal is missed: why, and what would mend it. */
+  readonly ifMissed: string
+}
+
+const goals: Readonly<Record<keyof Figures, Goal>> = {
+  appendGroupVsPlainTable: {
+    what: 'durable append, 4 096 callers in flight, the index caught up at the end',
+    goal: '≥ 0.7 × the plain table',
+    limit: 0.7,
+    atLeast: true,
+    unit: '×',
+    ifMissed:
+      'Three threads (host, writer, index) share the cores that the plain table’s two have to themselves; each entry is captured and written canonically on the host, salted, committed to six times, hashed, linked and compressed by the writer, and read, opened and indexed once more by the index. With a core for each thread the ratio is set by the slowest thread alone. To mend: a cheaper capture for flat values on the host, and facts handed from the writer to the index instead of being read back and parsed.',
+  },
+  appendSingleP50VsPlainTable: {
+    what: 'durable append, one caller at a time, p50',
+    goal: '≤ 1.5 × the plain table’s single-row commit',
+    limit: 1.5,
+    unit: '×',
+    ifMissed:
+      'A commit of one entry writes a tail row, a seal and the head where the plain table writes one row and its index entries, and computes six commitments, a leaf hash, the root and an HMAC. To mend: keep seal and head in one row; find the root of the unfinished tile without hashing its whole edge.',
+  },
+  indexLagP99Ms: {
+    what: 'index behind the log, flat out, p99',
+    goal: '≤ 100 ms',
+    limit: 100,
+    unit: 'ms',
+    ifMissed:
+      'The index thread takes what was committed in transactions of a fixed number of entries and has to share the cores with two threads that never rest. A query waits for it and misses nothing. To mend: smaller transactions while the index is nearly caught up, and less work an entry.',
+  },
+  hostMicrosPerEntry: {
+    what: 'cost on the host’s event loop',
+    goal: '≤ 10 µs an entry',
+    limit: 10,
+    unit: 'µs',
+    ifMissed:
+      'The host reads, judges and writes the canonical JSON of every value in JavaScript, because a caller may change its object a moment later; the plain table calls `JSON.stringify` once. To mend: let `JSON.stringify` write what needs no judging, one promise instead of three an entry.',
+  },
+  loopDelayP99Ms: {
+    what: 'event-loop delay while appending flat out, p99',
+    goal: '≤ 5 ms',
+    limit: 5,
+    unit: 'ms',
+    ifMissed:
+      'Receipts come back hundreds at a time, and each caller appends its next entry in the same turn of the loop. To mend: smaller answers, so that less is captured in one turn, and a cheaper capture.',
+  },
+  verifyVsHashing: {
+    what: 'full verification',
+    goal: '≤ 3 × hashing the same leaves and commitments',
+    limit: 3,
+    unit: '×',
+    ifMissed:
+      'Beside hashing, each leaf is parsed, held against its canonical spelling and linked, each commitment is compared, and the file is read, decrypted and decompressed. To mend: a parser that checks the canonical spelling while it reads, in one pass.',
+  },
+  proofP95Ms: {
+    what: 'proof of one entry, p95',
+    goal: '≤ 1 ms',
+    limit: 1,
+    unit: 'ms',
+    ifMissed:
+      'A proof first looks its entry up and opens it, though only its number is needed, then reads and decrypts the tiles on its path. To mend: prove by number without reading the entry.',
+  },
+  openMs: {
+    what: 'opening the long log',
+    goal: '≤ 100 ms',
+    limit: 100,
+    unit: 'ms',
+    ifMissed: 'Most of it is the start of two threads and the loading of their modules, whatever the log’s length.',
+  },
+  openMegabytes: {
+    what: 'memory after opening it, more than an empty log',
+    goal: '≤ 30 MB',
+    limit: 30,
+    unit: 'MiB',
+    ifMissed: 'The caches of SQLite, 8 MB a connection, fill as the log is read.',
+  },
+  queryP95Ms: {
+    what: 'query by an indexed field: 100 rows of the list, p95 of the slowest field',
+    goal: '≤ 10 ms',
+    limit: 10,
+    unit: 'ms',
+    ifMissed: 'Rows of a value lie scattered over the index; each costs a page read and decrypted.',
+  },
+  queryEntriesP95Ms: {
+    what: '… 100 whole entries scattered over the log, p95',
+    goal: '≤ 50 ms',
+    limit: 50,
+    unit: 'ms',
+    ifMissed:
+      'Each entry lies in another block, of which 32 leaves and 32 contents are read, decrypted and decompressed for the one. To mend: smaller blocks, at the price of bytes on disk.',
+  },
+  diskVsJson: {
+    what: 'bytes on disk, both files',
+    goal: '≤ 1.2 × the entries’ JSON',
+    limit: 1.2,
+    unit: '×',
+    ifMissed:
+      'Hashes, salts and commitments do not compress: an entry with six sealed values carries some 330 bytes of them. To mend: larger blocks, or a dictionary for the compressor.',
+  },
+  ingestPeakMegabytes: {
+    what: 'ingest from the command line, peak memory',
+    goal: '≤ 250 MB',
+    limit: 250,
+    unit: 'MiB',
+    ifMissed: 'Lines wait in memory faster than they are committed. To mend: fewer entries in flight.',
+  },
+  ingestGrowth: {
+    what: '… flat: the last quarter against the second',
+    goal: '≤ 1.1 ×',
+    limit: 1.1,
+    unit: '×',
+    ifMissed: 'Something is kept for each entry.',
+  },
+}
+
+export interface Page {
+  readonly machine: readonly (readonly [name: string, value: string])[]
+  readonly inMemory: boolean
+  readonly results: readonly Measured[]
+  readonly entryBytes: { readonly median: number; readonly compressed: number }
+  readonly minutes: number
+  readonly big: number
+}
+
+export function isMet(figure: keyof Figures, value: number): boolean {
+  const { limit, atLeast } = goals[figure]
+  return atLeast ? value >= limit : value <= limit
+}
+
+export function formatPage({ machine, inMemory, results, entryBytes, minutes, big }: Page): string {
+  const missed: string[] = []
+  const rows = (Object.keys(goals) as (keyof Figures)[]).map(name => {
+    const { what, goal, unit, ifMissed } = goals[name]
+    const result = results.find(({ figures }) => figures[name] !== undefined)
+    const value = result?.figures[name]
+    if (value === undefined) return `| ${what} | ${goal} | not measured | | |`
+    const met = isMet(name, value)
+    if (!met) missed.push(`- **${what}**: ${digits(value)} ${unit} instead of ${goal}. ${ifMissed}`)
+    return `| ${what} | ${goal} | ${digits(value)} ${unit} | ${result?.spreads?.[name] ?? ''} | ${met ? 'met' : '**missed**'} |`
+  })
+  return [
+    '# Benchmarks',
+    '',
+    `Generated by \`npm run bench\` (${digits(minutes)} minutes); nothing on this page is written by hand. Every number is of one run on one machine, and durability is on throughout: a receipt means that the entry is committed and synced.`,
+    '',
+    ...(inMemory
+      ? ['> **The files of this run lay in memory: no number about durability means anything here.**', '']
+      : []),
+    'The **plain table** is what a user would write instead, and ran in the same run: one SQLite table through the same driver and cipher, WAL and `synchronous=FULL`, a worker thread that commits groups of up to 1 000, the fields that the log indexes as columns with the same secondary indexes and one on the id, the entry’s JSON as one text. It hashes, chains, seals, signs and proves nothing. Its code is in `bench/plain-table.ts` and `bench/plain-table-thread.ts`.',
+    '',
+    '## Goals',
+    '',
+    '| | goal | measured | spread | |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+    ...(missed.length === 0 ? [] : ['### What was missed, and why', '', ...missed, '']),
+    '## Machine and versions',
+    '',
+    '| | |',
+    '|---|---|',
+    ...machine.map(([name, value]) => `| ${name} | ${value} |`),
+    '',
+    `Entries: ${digits(entryBytes.median)} bytes of JSON (median), of which zstd at level 1 leaves ${digits(entryBytes.compressed * 100)} % in blocks of 32: eight operations, six components, seventy actors, one entry in three about a new memory, a session about every 200 entries, six sealed values each (\`bench/entries.ts\`). They are the same in every run. The long log has ${digits(big)} of them. Both SQLite files of the log are encrypted; every option is the default.`,
+    '',
+    ...results.flatMap(({ title, text }) => [`## ${title}`, '', ...text, '']),
+    '## To repeat',
+    '',
+    '```sh',
+    'npm ci',
+    'npm run bench                                  # everything; writes this page',
+    'npm run -s bench -- --quick --json             # under two minutes; smaller sizes; prints one object, writes nothing',
+    'npm run -s bench -- --only verify              # one part (group, single, host, lag, disk, verify, proof, open, query, ingest); writes nothing',
+    '```',
+    '',
+  ].join('\n')
+}
+
+/** The figures as people rather than programs read them. */
+export function formatFigures(results: readonly Measured[]): string {
+  return results
+    .flatMap(({ figures, spreads }) =>
+      (Object.entries(figures) as [keyof Figures, number][]).map(
+        ([name, value]) =>
+          `${isMet(name, value) ? 'met   ' : 'MISSED'} ${goals[name].what}: ${digits(value)} ${goals[name].unit} (goal ${goals[name].goal})${spreads?.[name] ? `; ${spreads[name]}` : ''}\n`,
+      ),
+    )
+    .join('')
+}
