@@ -130,7 +130,7 @@ function chunksOf<T>(values: readonly T[], size: number): T[][] {
 
 /** What appending costs the thread that it is called on. */
 export async function hostCost(bench: Bench): Promise<Measured> {
-  const { group, rounds } = bench.sizes
+  const { group, hostRounds: rounds } = bench.sizes
   const micros: number[] = []
   const gross: number[] = []
   const idle: number[] = []

@@ -10,6 +10,7 @@ export interface Sizes {
   /** Entries in one round of the append race. */
   readonly group: number
   readonly rounds: number
+  readonly hostRounds: number
   /** Appends of one caller alone. */
   readonly single: number
   /** Entries of the log that is read from. */

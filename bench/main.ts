@@ -21,6 +21,7 @@ import { formatFigures, formatPage } from './page.ts'
 const full: Sizes = {
   group: 200_000,
   rounds: 5,
+  hostRounds: 5,
   single: 2000,
   big: 1_000_000,
   verifyRounds: 3,
@@ -30,14 +31,15 @@ const full: Sizes = {
   ingest: 1_000_000,
 }
 const quick: Sizes = {
-  group: 30_000,
+  group: 20_000,
   rounds: 3,
-  single: 1000,
-  big: 100_000,
+  hostRounds: 2,
+  single: 600,
+  big: 60_000,
   verifyRounds: 2,
-  proofs: 500,
-  opens: 5,
-  queries: 100,
+  proofs: 400,
+  opens: 3,
+  queries: 60,
   ingest: undefined,
 }
 

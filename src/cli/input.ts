@@ -9,7 +9,7 @@ export function openInput(name: string): AsyncIterable<Uint8Array> & { destroy()
   if (name === '-') return process.stdin
   if (!existsSync(name)) throw new CliError(exitCodes.failed, `there is no file ${name}`)
   if (statSync(name).isDirectory()) throw new CliError(exitCodes.failed, `${name} is a folder, not a file`)
-  return createReadStream(name, { highWaterMark: 256 * 1024 })
+  return createReadStream(name, { highWaterMark: 64 * 1024 })
 }
 
 /** All of an input, up to a limit. */

@@ -5,7 +5,7 @@
  * what only the log knows: the number, the time that stands, the link, the commitments.
  */
 import { type EntryInput, outcomes, securityLevels } from './entry.ts'
-import { badInput, canonicalize, pathOf } from './json.ts'
+import { badInput, canonicalize, notPlain, pathOf } from './json.ts'
 import { type Micros, uuidv7Time } from './time.ts'
 
 /** The largest leaf, in bytes (tlog-tiles: a 16-bit length). */
@@ -74,8 +74,13 @@ export function captureEntry(input: EntryInput, options: CaptureOptions): Draft 
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw badInput('$', 'an entry is an object with at least operation and component')
   }
-  const given: Record<string, unknown> = { ...input }
-  for (const name in given) if (!members.has(name)) throw unknownMember(name)
+  const problem = notPlain(input)
+  if (problem !== undefined) throw badInput('$', problem)
+  const given: Record<string, unknown> = {}
+  for (const name of Object.keys(input)) {
+    if (!members.has(name)) throw unknownMember(name)
+    given[name] = read(input, name, '$')
+  }
 
   const { attributes, complianceFlags, governanceStatus, performanceMetrics, intent, kind, outcome, trace } = given
   const allowedKinds = options.control ? ['control'] : ['event', 'intent', 'outcome']
@@ -149,15 +154,32 @@ function traceparent(value: unknown): string {
 function flags(value: unknown): string {
   if (value === undefined) return '[]'
   if (!Array.isArray(value)) throw badInput('$.complianceFlags', 'must be a list of texts')
-  const texts = value.map((flag, i) => label(flag, pathOf('$.complianceFlags', i), 256) && (flag as string))
-  return canonicalize([...new Set(texts)].sort())
+  const texts = new Set<string>()
+  for (let i = 0; i < value.length; i++) {
+    const flag = read(value, i, '$.complianceFlags')
+    label(flag, pathOf('$.complianceFlags', i), 256)
+    texts.add(flag as string)
+  }
+  return canonicalize([...texts].sort())
 }
 
 function plainMap(value: unknown, path: string): [string, unknown][] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badInput(path, 'must be an object')
-  const pairs = Object.entries(value)
-  for (const [name] of pairs) label(name, pathOf(path, name), 256)
-  return pairs
+  const problem = notPlain(value)
+  if (problem !== undefined) throw badInput(path, problem)
+  return Object.keys(value).map(name => {
+    label(name, pathOf(path, name), 256)
+    return [name, read(value, name, path)]
+  })
+}
+
+/** A member of what was given, read once. A getter may throw. */
+function read(value: object, key: string | number, path: string): unknown {
+  try {
+    return (value as Record<string | number, unknown>)[key]
+  } catch (cause) {
+    throw badInput(pathOf(path, key), 'the value cannot be read', cause)
+  }
 }
 
 function attributeMap(value: unknown): string {
@@ -262,6 +284,7 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   let best: string | undefined
   let bestDistance = 3
   for (const candidate of known) {
+    if (Math.abs(name.length - candidate.length) > 8) continue
     const distance = editDistance(plain(name), plain(candidate))
     if (distance < bestDistance) {
       best = candidate

@@ -73,7 +73,7 @@ export interface EntryFilter {
 }
 
 /** The fields that an index answers. */
-export const indexedFields = [
+const indexedFields = [
   'operation',
   'component',
   'memoryId',
@@ -187,7 +187,7 @@ function valuesOf(field: IndexedField, given: OneOrMore<string | number>): reado
 }
 
 /** Whether `wanted`, `type:id` or an id of any type, names this identity. */
-export function namesIdentity(wanted: string, { type, id }: { readonly type: string; readonly id: string }): boolean {
+function namesIdentity(wanted: string, { type, id }: { readonly type: string; readonly id: string }): boolean {
   return wanted.includes(':') ? wanted === `${type}:${id}` : wanted === id
 }
 
@@ -211,7 +211,7 @@ const instantForm = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?
  *
  * @throws AuditError `bad_input`
  */
-export function instant(value: unknown, path: string): number {
+function instant(value: unknown, path: string): number {
   const bad = () => badInput(path, 'must be a time such as 2026-11-23T14:07:00+01:00')
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) throw bad()

@@ -15,8 +15,8 @@ export function pathOf(parent: string, key: string | number): string {
 }
 
 /** The refusal of a bad value: one sentence that names its path. */
-export function badInput(path: string, what: string): AuditError {
-  return new AuditError('bad_input', `${path}: ${what}`, { path })
+export function badInput(path: string, what: string, cause?: unknown): AuditError {
+  return new AuditError('bad_input', `${path}: ${what}`, { path, cause })
 }
 
 /** A link of the chain from the value at hand up to the root, so that a path costs nothing until it is needed. */
@@ -73,6 +73,11 @@ function writeNumber(value: number, root: string, parent: Place | undefined, key
   if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
     throw badInput(pathTo(root, parent, key), 'the integer is beyond ±(2^53−1); write it as a string')
   }
+  return numberText(value)
+}
+
+/** The one text of a finite number (RFC 8785, section 3.2.2.3): JavaScript's own, and no negative zero. */
+export function numberText(value: number): string {
   return String(value === 0 ? 0 : value)
 }
 
@@ -92,31 +97,55 @@ function writeObject(
     let out = '['
     for (let i = 0; i < value.length; i++) {
       if (i > 0) out += ','
-      out += write(value[i], root, here, i, depth + 1)
+      out += write(read(value, i, root, here), root, here, i, depth + 1)
     }
     return `${out}]`
   }
   if (value instanceof Date) {
-    if (Number.isNaN(value.getTime())) throw badInput(pathTo(root, parent, key), 'the date is not a date')
-    return JSON.stringify(value.toISOString())
+    const text = dateText(value)
+    if (text === undefined) throw badInput(pathTo(root, parent, key), 'the date is not one of the years 0000–9999')
+    return JSON.stringify(text)
   }
-  const prototype = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    const name = prototype.constructor?.name || 'a class'
-    throw badInput(pathTo(root, parent, key), `an instance of ${name} is not a JSON value`)
-  }
-  if (Object.prototype.toString.call(value) !== '[object Object]' || Object.getOwnPropertySymbols(value).length > 0) {
-    throw badInput(pathTo(root, parent, key), 'the object is not a plain one')
-  }
+  const problem = notPlain(value)
+  if (problem !== undefined) throw badInput(pathTo(root, parent, key), problem)
   const names = sortedKeys(value)
   let out = '{'
   for (let i = 0; i < names.length; i++) {
     const name = names[i]!
     if (!name.isWellFormed()) throw badInput(pathTo(root, here), 'a member name has a lone surrogate')
     if (i > 0) out += ','
-    out += `${JSON.stringify(name)}:${write((value as Record<string, unknown>)[name], root, here, name, depth + 1)}`
+    out += `${JSON.stringify(name)}:${write(read(value, name, root, here), root, here, name, depth + 1)}`
   }
   return `${out}}`
+}
+
+/** A member of a value, read once. A getter may throw. */
+function read(value: object, key: string | number, root: string, here: Place): unknown {
+  try {
+    return (value as Record<string | number, unknown>)[key]
+  } catch (cause) {
+    throw badInput(pathTo(root, here, key), 'the value cannot be read', cause)
+  }
+}
+
+/** RFC 3339 has years of four digits, and `undefined` stands for any other date. */
+function dateText(date: Date): string | undefined {
+  try {
+    const text = Date.prototype.toISOString.call(date)
+    return text.length === '0000-01-01T00:00:00.000Z'.length ? text : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Why an object is more than a record of its members, or `undefined` when it is a plain one. */
+export function notPlain(value: object): string | undefined {
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    return `an instance of ${prototype.constructor?.name || 'a class'} is not a JSON value`
+  }
+  const plain = Object.prototype.toString.call(value) === '[object Object]'
+  return plain && Object.getOwnPropertySymbols(value).length === 0 ? undefined : 'the object is not a plain one'
 }
 
 /** The member names in the order of RFC 8785: by UTF-16 code units. */
@@ -286,7 +315,8 @@ class Reader {
       this.#at++
       this.#skip()
       const value = this.#value(inner, depth + 1)
-      if (name === '__proto__') Object.defineProperty(out, name, { value, enumerable: true, configurable: true })
+      if (name === '__proto__')
+        Object.defineProperty(out, name, { value, enumerable: true, configurable: true, writable: true })
       else out[name] = value
       if (this.#next('}', path)) return out
     }

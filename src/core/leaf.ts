@@ -84,6 +84,10 @@ type Rule = (value: unknown) => boolean
 
 const isText: Rule = value => typeof value === 'string'
 const isHash: Rule = value => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
+/** What RFC 8785 writes and the format allows: an integer beyond ±(2^53−1) is neither exact nor refused by `JSON.parse`. */
+const isNumber: Rule = value => typeof value === 'number' && (Number.isSafeInteger(value) || !Number.isInteger(value))
+/** 32 bytes of base64url: the last two bits of the last digit are zero. */
+const isCommitment: Rule = value => typeof value === 'string' && /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/.test(value)
 const isName: Rule = value => typeof value === 'string' && value.length > 0 && value.length <= 256
 const isId: Rule = value => typeof value === 'string' && uuidv7Time(value) !== undefined
 const isMap =
@@ -114,9 +118,9 @@ const optional: Readonly<Record<string, Rule>> = {
   intent: isId,
   trace: isText,
   governanceStatus: isText,
-  performanceMetrics: isMap(value => typeof value === 'number'),
-  attributes: isMap(value => typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'),
-  sealed: isMap(value => typeof value === 'string' && /^[A-Za-z0-9_-]{43}$/.test(value)),
+  performanceMetrics: isMap(isNumber),
+  attributes: isMap(value => typeof value === 'string' || typeof value === 'boolean' || isNumber(value)),
+  sealed: isMap(isCommitment),
 }
 
 function leafProblem(value: unknown): string | undefined {

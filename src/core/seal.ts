@@ -7,8 +7,9 @@
  * An epoch is 15 minutes, counted from the time of entry 0, and a batch is sealed with the key of the epoch in which
  * its last entry stands: so yesterday's entries need yesterday's key, which nobody has any more but who kept K₀.
  */
-import { toHex, utf8 } from './bytes.ts'
+import { fromHex, toHex, utf8 } from './bytes.ts'
 import { AuditError } from './errors.ts'
+import { isKeyName } from './note.ts'
 import { hkdfSha256, hmacSha256 } from './primitives.ts'
 import { formatTime, type Micros, parseTime } from './time.ts'
 
@@ -68,21 +69,18 @@ export function formatSealKey({ origin, start, epoch, key }: SealKey): string {
 }
 
 /**
- * Reads {@link formatSealKey}'s line.
+ * Reads {@link formatSealKey}'s line, in that spelling only; white space around it is a file's, and does not count.
  *
  * @throws AuditError `bad_key`
  */
 export function parseSealKey(text: string): SealKey {
-  const [first, origin = '', time = '', epoch = '', hex = '', ...more] = text.trim().split('+')
+  const line = text.trim()
+  const [, origin = '', time = '', epoch = '', hex = ''] = line.split('+')
   const start = parseTime(time)
-  const wrong =
-    first !== label ||
-    more.length > 0 ||
-    start === undefined ||
-    !/^\d{1,12}$/.test(epoch) ||
-    !/^[0-9a-f]{64}$/.test(hex)
-  if (wrong)
-    throw new AuditError('bad_key', `a seal key is one line, ${label}+<origin>+<start>+<epoch>+<64 hex digits>`)
-  const key = Uint8Array.from(hex.match(/../g) ?? [], byte => Number.parseInt(byte, 16))
-  return { origin, start, epoch: Number(epoch), key }
+  const key = fromHex(hex)
+  if (isKeyName(origin) && start !== undefined && /^\d{1,12}$/.test(epoch) && key?.length === 32) {
+    const sealKey = { origin, start, epoch: Number(epoch), key }
+    if (formatSealKey(sealKey) === line) return sealKey
+  }
+  throw new AuditError('bad_key', `a seal key is one line, ${label}+<origin>+<start>+<epoch>+<64 hex digits>`)
 }

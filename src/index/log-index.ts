@@ -181,11 +181,17 @@ export class LogIndex {
    * Looks at the state in which the index is when asked, caught up; other processes may go on meanwhile.
    */
   async *check(): AsyncIterable<Finding> {
-    await this.catchUp()
     const { file, key, log } = this.#options
+    if (!existsSync(file)) await this.#inTurn(async () => this.#replace('it was not there'))
+    await this.catchUp()
     const db = openSqliteFile({ file, key, mode: 'read', schema: indexSchema, synchronous: 'NORMAL' })
     try {
       yield* checkIndex(db, log)
+    } catch (error) {
+      if (error instanceof AuditError || damage(error) === undefined) throw error
+      // A file that cannot be read says nothing, so nothing false either: it is built again.
+      this.#broken = error
+      await this.catchUp()
     } finally {
       db.close()
     }
@@ -370,11 +376,7 @@ export class LogIndex {
         } catch (error) {
           const reason = error instanceof AuditError ? undefined : damage(error)
           if (reason === undefined || tries > 1) throw toAuditError(this.#options.file, error)
-          this.#broken = undefined
-          this.#db.close()
-          this.#remove()
-          this.#open()
-          this.#options.onRebuild?.(reason)
+          this.#replace(reason)
         }
       }
     })
@@ -469,6 +471,16 @@ export class LogIndex {
 
   #remove(): void {
     for (const end of ['', '-wal', '-shm']) rmSync(this.#options.file + end, { force: true })
+  }
+
+  /** Another file in the place of one that cannot be used. */
+  #replace(reason: string): void {
+    this.#broken = undefined
+    this.#db.close()
+    this.#remove()
+    this.#open()
+    this.#isNew = false
+    this.#options.onRebuild?.(reason)
   }
 
   /** Empties an index that can be read but not believed, unless another process was quicker. */

@@ -44,7 +44,7 @@ export function openSqliteStore({ file, key, mode }: SqliteStoreOptions): Sqlite
   return new SqliteStore(file, openSqliteFile({ file, key, mode, schema, synchronous: 'FULL' }))
 }
 
-type TailRow = [seq: number, leaf: Uint8Array, content: Uint8Array]
+type TailRow = [seq: number, leaf: unknown, content: unknown]
 
 export class SqliteStore implements Store {
   readonly #file: string
@@ -59,55 +59,83 @@ export class SqliteStore implements Store {
   }
 
   head(): Head | undefined {
-    return asAuditError(this.#file, () => this.#sql.head.get() as Head | undefined)
+    return asAuditError(this.#file, () => {
+      const row = this.#sql.head.get() as { size: unknown; root: unknown } | undefined
+      if (row === undefined) return undefined
+      if (!Number.isSafeInteger(row.size) || (row.size as number) < 0) {
+        throw new AuditError('bad_format', `${this.#file} is damaged: its head has no size`)
+      }
+      return { size: row.size as number, root: asBytes(row.root) }
+    })
   }
 
   *entries(from: number, to: number): Iterable<readonly StoredEntry[]> {
     let at = from
     while (at < to) {
-      const found = asAuditError(this.#file, () => this.#from(at, to))
+      const found = asAuditError(this.#file, () => this.#atOneMoment(() => this.#from(at, to)))
       if (found.entries.length > 0) yield found.entries
       if (found.next === undefined) return
       at = found.next
     }
   }
 
+  /** Entries move from tail to block in one commit: whoever looks into both must look at one moment. */
+  #atOneMoment<T>(read: () => T): T {
+    if (this.#db.inTransaction) return read()
+    this.#db.exec('BEGIN')
+    try {
+      return read()
+    } finally {
+      this.#db.exec('COMMIT')
+    }
+  }
+
   /** The block or the stretch of tail in which the first entry at or after `at` stands. */
   #from(at: number, to: number): { entries: StoredEntry[]; next: number | undefined } {
-    const block = this.#sql.leavesFrom.get(at - (at % blockSize), to) as [first: number, data: Uint8Array] | undefined
+    const block = this.#sql.leavesFrom.get(at - (at % blockSize), to) as [first: number, data: unknown] | undefined
     // The tail begins where the blocks end. What stands in it below a block is not of this store's making, but it is
     // there, and is given as it stands.
     const tail = this.#sql.tailFrom.all(at, block?.[0] ?? to) as TailRow[]
     if (block === undefined || tail.length > 0) {
-      const entries = tail.map(([seq, leaf, content]) => ({ seq, leaf, content }))
+      const entries = tail.map(fromTail)
       return { entries, next: tail.length === 0 ? undefined : entries.at(-1)!.seq + 1 }
     }
     const [start, data] = block
-    const content = this.#sql.contentOf.get(start) as Uint8Array | undefined
+    const content = this.#sql.contentOf.get(start)
     const entries = openBlock(start, data, content).filter(({ seq }) => seq >= at && seq < to)
     return { entries, next: Math.max(at + 1, start + blockSize) }
   }
 
   tile(level: number, index: number): Uint8Array | undefined {
-    return asAuditError(this.#file, () => {
-      const stored = this.#sql.tile.get(level, index) as Uint8Array | undefined
-      if (stored !== undefined || level > 0) return stored
-      const start = index * tileWidth
-      const rows = this.#sql.tailHashes.all(start, start + tileWidth) as [seq: number, hash: Uint8Array][]
-      const last = rows.at(-1)
-      if (last === undefined) return undefined
-      const hashes = new Uint8Array((last[0] - start + 1) * 32)
-      for (const [seq, hash] of rows) hashes.set(hash.subarray(0, 32), (seq - start) * 32)
-      return hashes
-    })
+    return asAuditError(this.#file, () => this.#atOneMoment(() => this.#tile(level, index)))
+  }
+
+  #tile(level: number, index: number): Uint8Array | undefined {
+    const stored = this.#sql.tile.get(level, index)
+    if (stored !== undefined) return asBytes(stored)
+    if (level > 0) return undefined
+    const start = index * tileWidth
+    const rows = this.#sql.tailHashes.all(start, start + tileWidth) as [seq: number, hash: unknown][]
+    const last = rows.at(-1)
+    if (last === undefined) return undefined
+    const hashes = new Uint8Array((last[0] - start + 1) * 32)
+    for (const [seq, hash] of rows) hashes.set(asBytes(hash).subarray(0, 32), (seq - start) * 32)
+    return hashes
   }
 
   *seals(from: number, to: number): Iterable<Seal> {
-    yield* pages(from, to, (after, end) => this.#sql.seals.all(after, end) as Seal[])
+    yield* pages(from, to, (after, end) =>
+      (this.#sql.seals.all(after, end) as Seal[]).map(row => ({ ...row, mac: asBytes(row.mac) })),
+    )
   }
 
   *checkpoints(from: number, to: number): Iterable<StoredCheckpoint> {
-    yield* pages(from, to, (after, end) => this.#sql.checkpoints.all(after, end) as StoredCheckpoint[])
+    yield* pages(from, to, (after, end) =>
+      (this.#sql.checkpoints.all(after, end) as StoredCheckpoint[]).map(({ size, note }) => ({
+        size,
+        note: String(note),
+      })),
+    )
   }
 
   commit(build: (head: Head | undefined) => MaybePromise<Batch | undefined>): Promise<void> {
@@ -157,9 +185,7 @@ export class SqliteStore implements Store {
   /** Moves what now fills whole tiles into blocks: first what waits in the tail, then what is new. */
   #fillBlocks(from: number, to: number, entries: readonly NewEntry[]): void {
     const start = from - (from % tileWidth)
-    const waiting = (this.#sql.tailFrom.all(start, from) as TailRow[]).map(
-      ([seq, leaf, content]): StoredEntry => ({ seq, leaf, content }),
-    )
+    const waiting = (this.#sql.tailFrom.all(start, from) as TailRow[]).map(fromTail)
     if (waiting.length !== from - start) {
       throw new AuditError('damaged', `the newest entries before ${from} are not all there: run verify`)
     }
@@ -185,7 +211,10 @@ export class SqliteStore implements Store {
   }
 
   lastCheckpoint(): StoredCheckpoint | undefined {
-    return asAuditError(this.#file, () => this.#sql.lastCheckpoint.get() as StoredCheckpoint | undefined)
+    return asAuditError(this.#file, () => {
+      const row = this.#sql.lastCheckpoint.get() as StoredCheckpoint | undefined
+      return row && { size: row.size, note: String(row.note) }
+    })
   }
 
   /** Moves what stands in the write-ahead log into the file itself: before the file alone is copied. */
@@ -196,6 +225,15 @@ export class SqliteStore implements Store {
   close(): void {
     if (this.#db.open) this.#db.close()
   }
+}
+
+/** A column as bytes: who writes into the file by another way may have put anything there. */
+function asBytes(value: unknown): Uint8Array {
+  return value instanceof Uint8Array ? value : Buffer.from(String(value))
+}
+
+function fromTail([seq, leaf, content]: TailRow): StoredEntry {
+  return { seq, leaf: asBytes(leaf), content: asBytes(content) }
 }
 
 function statements(db: Connection) {
@@ -260,15 +298,15 @@ function unpack(data: Uint8Array, lengthBytes: 2 | 4): Uint8Array[] {
 }
 
 /** The entries of a block. What cannot be unpacked any more is not there: the check will say so, entry by entry. */
-function openBlock(first: number, data: Uint8Array, content: Uint8Array | undefined): StoredEntry[] {
+function openBlock(first: number, data: unknown, content: unknown): StoredEntry[] {
   const leaves = unpackOrNothing(data, 2)
   const contents = content === undefined ? [] : unpackOrNothing(content, 4)
   return leaves.map((leaf, i) => ({ seq: first + i, leaf, content: contents[i] ?? new Uint8Array(0) }))
 }
 
-function unpackOrNothing(data: Uint8Array, lengthBytes: 2 | 4): Uint8Array[] {
+function unpackOrNothing(data: unknown, lengthBytes: 2 | 4): Uint8Array[] {
   try {
-    return unpack(data, lengthBytes)
+    return unpack(asBytes(data), lengthBytes)
   } catch {
     return []
   }

@@ -4,34 +4,27 @@
  * It walks the entries once, a tile at a time, in constant memory, and holds three things against each other that an
  * attacker would have to change together: each leaf's own hash, the hash that the tree keeps of it, and the link in the
  * leaf after it. Seals, checkpoints and anchors are then held against the tree at their size. Everything is reported, in
- * order; nothing that is found is ever thrown.
+ * order; nothing that is found is ever thrown. The log may grow meanwhile: what is judged is the log as it was when the
+ * check began.
  */
 import { equal, toHex } from '../core/bytes.ts'
-import { type OpenedCheckpoint, openCheckpoint, peekCheckpoint } from '../core/checkpoint.ts'
 import type { Leaf } from '../core/entry.ts'
-import {
-  type Declaration,
-  type Finding,
-  type FindingType,
-  finding,
-  type Omission,
-  type Trust,
-  type VerificationReport,
-} from '../core/finding.ts'
+import type { Finding, VerificationReport } from '../core/finding.ts'
 import { genesisHash, hashLength, leafHashHex, writeHashHex } from '../core/hash.ts'
-import { canonicalize, parseJson } from '../core/json.ts'
 import { parseLeaf } from '../core/leaf.ts'
-import { openNote, type Verifier } from '../core/note.ts'
-import { equalInConstantTime } from '../core/primitives.ts'
+import type { Verifier } from '../core/note.ts'
 import { checkConsistency, consistencyProof, tilesForConsistency } from '../core/proof.ts'
-import { epochOf, evolve, type Seal, type SealKey, sealMac } from '../core/seal.ts'
-import { commitment, parseContent, parsePreimage } from '../core/sealed.ts'
+import type { Seal, SealKey } from '../core/seal.ts'
 import { partialWidth, tileWidth } from '../core/tile.ts'
 import { formatTime, type Micros, parseTime } from '../core/time.ts'
-import { RightEdge, rootAt, tilesForRoot } from '../core/tree.ts'
-import { parseVkey } from '../core/vkey.ts'
+import { RightEdge, rootAt, type Tile, tilesForRoot } from '../core/tree.ts'
 import type { Head, LogReader, StoredCheckpoint, StoredEntry } from '../store/store.ts'
 import { readTiles } from '../store/tiles.ts'
+import { Completeness, type CompletenessState } from './completeness.ts'
+import { checkDisclosures } from './disclosures.ts'
+import { Findings } from './findings.ts'
+import { SealCheck } from './seal-check.ts'
+import { SignatureCheck } from './signature-check.ts'
 
 export interface VerifyOptions {
   /** The first entry to check; 0 unless given. */
@@ -60,29 +53,10 @@ export interface VerifyOptions {
 }
 
 /** As much of a check as is needed to go on with it later: plain data. */
-export interface VerifyPosition {
+export interface VerifyPosition extends CompletenessState {
   /** The next entry to check. */
   readonly next: number
-  readonly openIntents: readonly Omission[]
-  readonly gaps: readonly Omission[]
-  readonly declared: readonly Declaration[]
 }
-
-/** Findings that a report lists; a log that was rewritten as a whole would fill the memory with them. */
-const maxFindings = 10_000
-
-/** Control operations that declare a discontinuity. */
-const declarations = new Set([
-  'log.restored',
-  'log.frozen',
-  'log.migrated',
-  'key.rotated',
-  'retention.pruned',
-  'subject.erased',
-  'hold.placed',
-  'hold.released',
-  'gap.recorded',
-])
 
 /**
  * Checks a log.
@@ -93,10 +67,10 @@ const declarations = new Set([
 export async function verifyLog(log: LogReader, options: VerifyOptions = {}): Promise<VerificationReport> {
   const clock = options.clock ?? (() => performance.now())
   const started = clock()
-  const head = await log.head()
-  const check = new Check(log, options, head ?? { size: 0, root: new Uint8Array(0) })
-  await check.run()
-  return { ...check.report(), durationMs: clock() - started }
+  const head = (await log.head()) ?? { size: 0, root: new Uint8Array(0) }
+  const walk = new Walk(log, options, head)
+  await walk.run()
+  return { ...walk.report(), durationMs: clock() - started }
 }
 
 /** A leaf that does not have the hash that the tree keeps: who is right, the next link will tell. */
@@ -107,41 +81,32 @@ interface Suspect {
   readonly kept: string
 }
 
-class Check {
+class Walk {
   readonly #log: LogReader
   readonly #options: VerifyOptions
   readonly #head: Head
   readonly #from: number
   readonly #to: number
 
-  readonly #findings: Finding[] = []
-  #omitted = 0
-  readonly #declared: Declaration[] = []
-  readonly #openIntents = new Map<string, Omission>()
-  readonly #gaps: Omission[] = []
-  #entries = 0
+  readonly #findings = new Findings()
+  readonly #completeness: Completeness
+  readonly #sealCheck: SealCheck
+  readonly #signatures: SignatureCheck
 
+  /** The tree over what was walked: of the hashes that the log keeps, wherever they can be believed. */
   #edge = RightEdge.empty()
-  /** The hash that the next link should name, and the one that the tree keeps, where the two differ. */
+  #entries = 0
+  #lastTime: Micros = 0
+  /** The hash of the entry before, and the one that the tree keeps of it: the next link must name one of them. */
   #previous = { computed: '', kept: '' }
   #suspect: Suspect | undefined
   /** Entries just before this one that are gone, and their hashes with them. */
   #gone = 0
-  /** From where on a tile above the entries is in doubt, whichever entry that comes from. */
-  #doubtFrom: number | undefined
   /** What was sealed and signed at sizes that the walk has not reached yet. */
   readonly #seals: Seal[] = []
   readonly #checkpoints: StoredCheckpoint[] = []
   /** The roots at the sizes of the anchors, as the walk comes by. */
-  readonly #rootsWanted = new Map<number, Uint8Array | undefined>()
-  #lastTime: Micros = 0
-  #start: Micros | undefined
-  #sealKey: SealKey | undefined
-  #lastSeal: { size: number; epoch: number } | undefined
-  #verifiers: readonly Verifier[]
-  #origin: string
-  #signedSize = 0
-  #witnesses = 0
+  readonly #rootsWanted: Map<number, Uint8Array | undefined>
 
   constructor(log: LogReader, options: VerifyOptions, head: Head) {
     this.#log = log
@@ -149,195 +114,229 @@ class Check {
     this.#head = head
     this.#from = options.resume?.next ?? options.from ?? 0
     this.#to = Math.min(options.to ?? head.size, head.size)
-    this.#sealKey = options.sealKey
-    this.#start = options.sealKey?.start
-    this.#verifiers = options.verifiers ?? []
-    this.#origin = this.#verifiers[0]?.name ?? ''
-    for (const note of options.anchors ?? []) {
-      const checkpoint = peekCheckpoint(note)
-      if (checkpoint !== undefined) this.#rootsWanted.set(checkpoint.size, undefined)
-    }
-    for (const open of options.resume?.openIntents ?? []) this.#openIntents.set(open.id, open)
-    this.#gaps.push(...(options.resume?.gaps ?? []))
-    this.#declared.push(...(options.resume?.declared ?? []))
+    this.#completeness = new Completeness(options.resume)
+    this.#sealCheck = new SealCheck(this.#findings, options.sealKey)
+    this.#signatures = new SignatureCheck(this.#findings, options)
+    this.#rootsWanted = new Map(this.#signatures.anchoredSizes.map(size => [size, undefined]))
   }
 
   async run(): Promise<void> {
-    await this.#readGenesis()
-    await this.#begin()
-    for (let at = this.#from; at < this.#to; at = nextTile(at)) {
-      await this.#tile(at, Math.min(nextTile(at), this.#to))
-      this.#options.onProgress?.(this.#position(), this.#head.size)
-      this.#options.signal?.throwIfAborted()
+    await this.#genesis()
+    if (await this.#begin()) {
+      for (let at = this.#from; at < this.#to; at = nextTile(at)) {
+        await this.#tile(at, Math.min(nextTile(at), this.#to))
+        this.#options.onProgress?.({ next: this.#edge.size, ...this.#completeness.state() }, this.#head.size)
+        this.#options.signal?.throwIfAborted()
+      }
+      this.#judgeSuspect(undefined)
+      this.#replaceGone(undefined)
+      await this.#tilesAbove(this.#edge.takeFullTiles())
+      await (this.#to < this.#head.size ? this.#leadsToHead() : this.#end())
     }
-    this.#judgeSuspect(undefined)
-    this.#replaceGone(undefined)
-    await this.#tilesAbove(this.#edge.takeFullTiles())
-    await this.#end()
-    await this.#checkAnchors()
+    await this.#signatures.anchors(this.#head.size, size => this.#rootAt(size))
     if (this.#options.deep) {
       for (const projection of this.#options.projections ?? []) {
-        for await (const found of projection()) this.#add(found)
+        for await (const found of projection()) this.#findings.add(found)
       }
     }
   }
 
   report(): Omit<VerificationReport, 'durationMs'> {
-    const named = this.#findings.flatMap(({ seq }) => (seq === undefined ? [] : [seq]))
-    const first = named.length > 0 ? named.reduce((a, b) => Math.min(a, b)) : this.#doubtFrom
-    const missing = [...this.#openIntents.values(), ...this.#gaps].sort((a, b) => a.seq - b.seq)
+    const { valid, ...found } = this.#findings.report()
+    const { complete, ...missing } = this.#completeness.report()
     return {
-      valid: this.#findings.length === 0,
-      complete: missing.length === 0,
-      trust: this.#trust(),
+      valid,
+      complete,
+      trust: this.#signatures.trust(),
       entries: this.#entries,
       size: this.#head.size,
-      rootHash: this.#to === 0 ? '' : toHex(this.#edge.root()),
-      findings: this.#findings.sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity)),
-      findingsOmitted: this.#omitted,
-      ...(first === undefined ? {} : { firstUntrusted: first }),
-      declared: this.#declared,
-      missing,
+      rootHash: this.#edge.size === 0 ? '' : toHex(this.#edge.root()),
+      ...found,
+      ...missing,
     }
   }
 
-  #position(): VerifyPosition {
-    return {
-      next: this.#edge.size,
-      openIntents: [...this.#openIntents.values()],
-      gaps: this.#gaps,
-      declared: this.#declared,
-    }
-  }
+  // Where it begins
 
-  #add(found: Finding): void {
-    if (this.#findings.length < maxFindings) this.#findings.push(found)
-    else this.#omitted++
-  }
-
-  #find(type: FindingType, message: string, facts?: Omit<Finding, 'type' | 'severity' | 'message'>): void {
-    this.#add(finding(type, message, facts))
-  }
-
-  /** Entry 0 names the log and its keys: these must be the ones that are known from outside. */
-  async #readGenesis(): Promise<void> {
+  async #genesis(): Promise<void> {
     if (this.#head.size === 0) return
-    let first: StoredEntry | undefined
-    for await (const some of this.#log.entries(0, 1)) first = some[0]
-    const leaf = first === undefined ? undefined : parseLeaf(first.leaf).leaf
-    const { origin, 'vkey.ed25519': ed25519, 'vkey.mldsa44': mldsa44 } = leaf?.attributes ?? {}
-    if (leaf?.operation !== 'log.created' || leaf.kind !== 'control' || typeof origin !== 'string') {
-      if (leaf !== undefined)
-        this.#find('foreign_entry', 'entry 0 does not begin a log: it is not log.created', { seq: 0 })
-      return
-    }
-    this.#start ??= parseTime(leaf.time)
-    if (this.#verifiers.length === 0) {
-      this.#origin = origin
-      this.#verifiers = [ed25519, mldsa44].flatMap(vkey => parsedVkey(vkey))
-      return
-    }
-    if (origin !== this.#origin) {
-      this.#find('foreign_entry', `this is the log ${origin}, not ${this.#origin}`, {
-        seq: 0,
-        expected: this.#origin,
-        actual: origin,
-      })
-    }
-    const own = [ed25519, mldsa44].flatMap(vkey => parsedVkey(vkey))
-    const known = this.#verifiers.every(({ keyId, type }) => own.some(key => key.keyId === keyId && key.type === type))
-    if (!known && origin === this.#origin) {
-      this.#find('signature_invalid', 'the keys that the log names are not the keys that are known outside it', {
-        seq: 0,
-      })
+    for await (const some of this.#log.entries(0, 1)) {
+      const leaf = some[0] && parseLeaf(some[0].leaf).leaf
+      if (leaf === undefined) continue
+      this.#signatures.genesis(leaf)
+      this.#sealCheck.startsAt(parseTime(leaf.time)!)
     }
   }
 
   /** Goes to where the check begins: what lies before is believed as far as its tiles lead to the signed root. */
-  async #begin(): Promise<void> {
+  async #begin(): Promise<boolean> {
     const from = this.#from
-    if (from === 0 || from >= this.#head.size) {
-      const genesis = genesisHash(this.#origin)
+    if (from === 0 || from > this.#head.size) {
+      const genesis = genesisHash(this.#signatures.origin)
       this.#previous = { computed: genesis, kept: genesis }
-      return
+      return true
     }
-    const tiles = await readTiles(this.#log, from, edgeTiles(from))
-    this.#edge = RightEdge.load(from, level => {
-      const width = partialWidth(level, from)
-      return tiles(level, Math.floor(from / tileWidth ** (level + 1)), width)
-    })
+    try {
+      const tiles = await readTiles(this.#log, from, edgeTiles(from))
+      const index = (level: number) => Math.floor(from / tileWidth ** (level + 1))
+      this.#edge = RightEdge.load(from, level => tiles(level, index(level), partialWidth(level, from)))
+    } catch (error) {
+      this.#findings.find('tree_mismatch', `the check cannot begin at ${from}: ${(error as Error).message}`)
+      this.#findings.doubtFrom(0)
+      return false
+    }
     const hashes = await this.#log.tile(0, Math.floor((from - 1) / tileWidth))
     const at = ((from - 1) % tileWidth) * hashLength
     const kept = hashes === undefined ? '' : toHex(hashes.subarray(at, at + hashLength))
     this.#previous = { computed: kept, kept }
     for await (const [before] of this.#log.entries(from - 1, from)) {
-      this.#lastTime = parseTime((before && parseLeaf(before.leaf).leaf?.time) ?? '') ?? 0
+      const time = before && parseLeaf(before.leaf).leaf?.time
+      if (time === undefined) continue
+      this.#lastTime = parseTime(time)!
+      this.#sealCheck.begin(this.#lastTime, await this.#lastSeal(from))
     }
-    await this.#findLastSeal(from)
+    return true
   }
 
   /** The newest seal up to a size, looked for further and further back. */
-  async #findLastSeal(size: number): Promise<void> {
-    for (let span = 1024; this.#lastSeal === undefined; span *= 8) {
-      for await (const seal of this.#log.seals(Math.max(0, size - span), size)) this.#lastSeal = seal
-      if (span >= size) return
+  async #lastSeal(size: number): Promise<Seal | undefined> {
+    let last: Seal | undefined
+    for (let span = 1024; last === undefined; span *= 8) {
+      for await (const seal of this.#log.seals(Math.max(0, size - span), size)) last = seal
+      if (span >= size) break
     }
+    return last
   }
+
+  // The walk
 
   async #tile(from: number, to: number): Promise<void> {
     const index = Math.floor(from / tileWidth)
-    const kept = await this.#log.tile(0, index)
     const base = index * tileWidth
-    const wide = Math.min(tileWidth, this.#head.size - base) * hashLength
-    if (kept === undefined || kept.length !== wide) {
-      const width = (kept?.length ?? 0) / hashLength
-      this.#find('tree_mismatch', `tile 0/${index} holds ${width} hashes instead of ${wide / hashLength}`, {
-        seq: from,
-      })
+    const kept = await this.#log.tile(0, index)
+    const width = Math.min(tileWidth, this.#head.size - base)
+    const there = Math.floor((kept?.length ?? 0) / hashLength)
+    if (there < width) {
+      this.#findings.find('tree_mismatch', `tile 0/${index} holds ${there} hashes instead of ${width}`, { seq: from })
     }
     const hex = kept === undefined ? '' : toHex(kept)
+    const keptHash = (seq: number) => {
+      const hash = hex.slice((seq - base) * 64, (seq - base + 1) * 64)
+      return hash.length < 64 || hash === unknownHash ? undefined : hash
+    }
 
     for await (const seal of this.#log.seals(from, to)) this.#seals.push(seal)
     for await (const checkpoint of this.#log.checkpoints(from, to)) this.#checkpoints.push(checkpoint)
+    const entries: StoredEntry[] = []
+    for await (const some of this.#log.entries(from, to)) entries.push(...some)
 
-    const keptHash = (seq: number) => {
-      const hash = hex.slice((seq - base) * 64, (seq - base + 1) * 64)
-      return hash === '' || hash === unknownHash ? undefined : hash
-    }
-    const there: StoredEntry[] = []
-    for await (const some of this.#log.entries(from, to)) there.push(...some)
-    const placed = there.length < to - from ? inPlace(there, keptHash) : there
+    const placed = entries.length < to - from ? inPlace(entries, keptHash) : entries
     let at = 0
     for (let seq = from; seq < to; seq++) {
       while (placed[at] !== undefined && placed[at]!.seq < seq) at++
-      this.#entry(seq, placed[at]?.seq === seq ? placed[at] : undefined, keptHash(seq))
+      if (placed[at]?.seq === seq) this.#entry(placed[at]!, keptHash(seq))
+      else this.#missing(seq, keptHash(seq))
     }
     await this.#tilesAbove(this.#edge.takeFullTiles())
   }
 
-  /** One entry: its bytes, its hash, its place in the tree, its link, its time, its sealed values. */
-  #entry(seq: number, stored: StoredEntry | undefined, kept: string | undefined): void {
+  #missing(seq: number, kept: string | undefined): void {
     this.#entries++
-    if (stored === undefined) {
-      this.#judgeSuspect(undefined)
-      if (kept !== undefined) this.#replaceGone(undefined)
-      this.#find('missing_entry', `entry ${seq} is not there`, { seq, ...(kept ? { expected: kept } : {}) })
-      // A hash that is gone with its entry is known to the next link, if that is there.
-      if (kept === undefined) this.#gone++
-      else this.#append(kept)
-      this.#previous = { computed: '', kept: kept ?? '' }
-      return
+    this.#judgeSuspect(undefined)
+    this.#findings.find('missing_entry', `entry ${seq} is not there`, { seq, ...(kept && { expected: kept }) })
+    // A hash that is gone with its entry is known to the next link, if that is there.
+    if (kept === undefined) this.#gone++
+    else {
+      this.#replaceGone(undefined)
+      this.#append(kept)
     }
-    const computed = leafHashHex(stored.leaf)
-    const parsed = parseLeaf(stored.leaf)
-    const link = parsed.leaf?.previousHash
-    this.#judgeSuspect(link)
-    this.#replaceGone(link)
-    if (parsed.leaf === undefined) this.#find('format_invalid', `entry ${seq} ${parsed.problem}`, { seq })
-    else this.#leaf(seq, parsed.leaf, stored, computed === kept)
-    if (kept !== undefined && computed !== kept) this.#suspect = { seq, id: parsed.leaf?.id, computed, kept }
-    else this.#append(computed)
+    this.#sealCheck.entry(seq, undefined)
+    this.#previous = { computed: '', kept: kept ?? '' }
+  }
+
+  /** One entry: its bytes, its hash, its place in the tree, its link, its time, its sealed values. */
+  #entry({ seq, leaf: bytes, content }: StoredEntry, kept: string | undefined): void {
+    this.#entries++
+    const computed = leafHashHex(bytes)
+    const { leaf, problem } = parseLeaf(bytes)
+    const isInTree = kept === undefined || computed === kept
+    this.#judgeSuspect(leaf?.previousHash)
+    this.#replaceGone(leaf?.previousHash)
+    if (leaf === undefined) {
+      this.#findings.find('format_invalid', `entry ${seq} ${problem}`, { seq })
+    } else {
+      this.#place(seq, leaf, isInTree)
+      this.#completeness.entry(seq, leaf)
+      checkDisclosures(this.#findings, leaf, content, seq, this.#options.deep ?? false)
+    }
+    this.#time(seq, isInTree ? leaf : undefined)
+    if (isInTree) this.#append(computed)
+    else this.#suspect = { seq, id: leaf?.id, computed, kept }
     this.#previous = { computed, kept: kept ?? computed }
+  }
+
+  /** Does it stand where it was written, behind the entry that it names? */
+  #place(seq: number, leaf: Leaf, isInTree: boolean): void {
+    const facts = { seq, id: leaf.id }
+    const { computed, kept } = this.#previous
+    if (leaf.previousHash !== computed && leaf.previousHash !== kept && kept !== '') {
+      const link = { expected: computed || kept, actual: leaf.previousHash }
+      this.#findings.find('chain_break', `entry ${seq} does not follow the entry before it`, { ...facts, ...link })
+      if (!isInTree && leaf.seq === seq) {
+        const message = `entry ${seq} is not of this log: neither its tree nor its chain knows it`
+        this.#findings.find('foreign_entry', message, facts)
+      }
+    }
+    if (leaf.seq !== seq) {
+      const places = { expected: String(seq), actual: String(leaf.seq) }
+      this.#findings.find('chain_break', `the entry at ${seq} was written as entry ${leaf.seq}`, {
+        ...facts,
+        ...places,
+      })
+    }
+    if (seq > 0 && leaf.operation === 'log.created' && leaf.kind === 'control') {
+      this.#findings.find('foreign_entry', `entry ${seq} begins a second log inside this one`, facts)
+    }
+  }
+
+  #time(seq: number, leaf: Leaf | undefined): void {
+    const time = leaf && parseTime(leaf.time)!
+    this.#sealCheck.entry(seq, time)
+    if (time === undefined) return
+    if (time < this.#lastTime) {
+      const times = { expected: `${formatTime(this.#lastTime)} or later`, actual: formatTime(time) }
+      const message = `entry ${seq} is older than the entry before it`
+      this.#findings.find('temporal_violation', message, { seq, id: leaf!.id, ...times })
+    }
+    this.#lastTime = Math.max(this.#lastTime, time)
+  }
+
+  /** Now that the next link is known: was the leaf changed, or the tree's hash of it? The other one goes on. */
+  #judgeSuspect(link: string | undefined): void {
+    if (this.#suspect === undefined) return
+    const { seq, id, computed, kept } = this.#suspect
+    this.#suspect = undefined
+    const facts = { seq, ...(id && { id }) }
+    if (link === computed || (link === undefined && this.#isLast(computed))) {
+      const hashes = { expected: computed, actual: kept }
+      const message = `the tree keeps another hash of entry ${seq} than the entry has`
+      this.#findings.find('tree_mismatch', message, { ...facts, ...hashes })
+      this.#append(computed)
+    } else {
+      const hashes = { expected: kept, actual: computed }
+      const message = `entry ${seq} was changed: it does not have the hash that was recorded`
+      this.#findings.find('hash_mismatch', message, { ...facts, ...hashes })
+      this.#append(kept)
+    }
+  }
+
+  /** Whether this hash, as the last one, leads to the head of the log. */
+  #isLast(hash: string): boolean {
+    if (this.#edge.size + 1 !== this.#head.size) return false
+    const edge = this.#edge.clone()
+    writeHashHex(scratch, 0, hash)
+    edge.append(scratch)
+    return equal(edge.root(), this.#head.root)
   }
 
   /** The tree goes on over entries that are gone without a trace: the last of them is known by the link that follows. */
@@ -350,293 +349,84 @@ class Check {
     writeHashHex(scratch, 0, hash)
     this.#edge.append(scratch)
     const { size } = this.#edge
-    while (this.#seals[0] !== undefined && this.#seals[0].size <= size) this.#seal(this.#seals.shift()!)
+    while (this.#seals[0] !== undefined && this.#seals[0].size <= size) {
+      this.#sealCheck.seal(this.#seals.shift()!, () => this.#edge.root())
+    }
     while (this.#checkpoints[0] !== undefined && this.#checkpoints[0].size <= size) {
-      this.#checkpoint(this.#checkpoints.shift()!)
+      this.#signatures.checkpoint(this.#checkpoints.shift()!, this.#edge.root())
     }
     if (this.#rootsWanted.has(size)) this.#rootsWanted.set(size, this.#edge.root())
   }
 
-  #leaf(seq: number, leaf: Leaf, stored: StoredEntry, inTree: boolean): void {
-    const facts = { seq, id: leaf.id }
-    const { computed, kept } = this.#previous
-    if (leaf.previousHash !== computed && leaf.previousHash !== kept && kept !== '') {
-      this.#find('chain_break', `entry ${seq} does not follow the entry before it`, {
-        ...facts,
-        expected: computed || kept,
-        actual: leaf.previousHash,
-      })
-      if (!inTree && leaf.seq === seq) {
-        this.#find('foreign_entry', `entry ${seq} is not of this log: neither its tree nor its chain knows it`, facts)
-      }
-    }
-    if (leaf.seq !== seq) {
-      this.#find('chain_break', `the entry at ${seq} was written as entry ${leaf.seq}`, {
-        ...facts,
-        expected: String(seq),
-        actual: String(leaf.seq),
-      })
-    }
-    if (seq > 0 && leaf.operation === 'log.created' && leaf.kind === 'control') {
-      this.#find('foreign_entry', `entry ${seq} begins a second log inside this one`, facts)
-    }
-    if (inTree) this.#time(facts, parseTime(leaf.time)!)
-    this.#completeness(seq, leaf)
-    this.#disclosures(facts, leaf, stored)
-  }
-
-  #time(facts: { seq: number; id: string }, time: Micros): void {
-    if (time < this.#lastTime) {
-      this.#find('temporal_violation', `entry ${facts.seq} is older than the entry before it`, {
-        ...facts,
-        actual: formatTime(time),
-      })
-    }
-    this.#crossEpochs(facts.seq, time)
-    this.#lastTime = Math.max(this.#lastTime, time)
-  }
-
-  /** Now that the next link is known: was the leaf changed, or the tree's hash of it? The other one goes on. */
-  #judgeSuspect(link: string | undefined): void {
-    const suspect = this.#suspect
-    if (suspect === undefined) return
-    this.#suspect = undefined
-    const { seq, computed, kept } = suspect
-    const facts = { seq, ...(suspect.id === undefined ? {} : { id: suspect.id }) }
-    if (link === computed || (link === undefined && this.#leadsToHead(computed))) {
-      this.#find('tree_mismatch', `the tree keeps another hash of entry ${seq} than the entry has`, {
-        ...facts,
-        expected: computed,
-        actual: kept,
-      })
-      this.#append(computed)
-    } else {
-      this.#find('hash_mismatch', `entry ${seq} was changed: it does not have the hash that was recorded`, {
-        ...facts,
-        expected: kept,
-        actual: computed,
-      })
-      this.#append(kept)
-    }
-  }
-
-  /** Whether this hash, as the last one, leads to the head of the log. */
-  #leadsToHead(hash: string): boolean {
-    if (this.#edge.size + 1 !== this.#head.size) return false
-    const edge = this.#edge.clone()
-    writeHashHex(scratch, 0, hash)
-    edge.append(scratch)
-    return equal(edge.root(), this.#head.root)
-  }
-
-  #completeness(seq: number, leaf: Leaf): void {
-    const { id, operation } = leaf
-    if (leaf.kind === 'intent') {
-      const message = `entry ${seq} says that ${operation} was about to happen; nothing says how it ended`
-      this.#openIntents.set(id, { kind: 'open_intent', seq, id, operation, message })
-    } else if (leaf.intent !== undefined) {
-      this.#openIntents.delete(leaf.intent)
-    }
-    if (leaf.kind !== 'control' || !declarations.has(operation)) return
-    this.#declared.push({ operation, seq, time: leaf.time, ...leaf.attributes })
-    if (operation === 'gap.recorded') {
-      const message = `${leaf.attributes?.entries ?? 'some'} entries could not be recorded before entry ${seq}`
-      this.#gaps.push({ kind: 'gap', seq, id, operation, message })
-    }
-  }
-
-  #disclosures(facts: { seq: number; id: string }, leaf: Leaf, stored: StoredEntry): void {
-    const open = new Set<string>()
-    let preimages: Uint8Array[] = []
-    try {
-      preimages = parseContent(stored.content)
-    } catch {
-      this.#find('disclosure_mismatch', `the sealed values of entry ${facts.seq} cannot be read`, facts)
-      return
-    }
-    const sealed = leaf.sealed ?? {}
-    for (const preimage of preimages) {
-      const name = disclosedName(preimage)
-      const committed = name === undefined ? undefined : sealed[name]
-      if (name === undefined || committed === undefined || commitment(preimage) !== committed || open.has(name)) {
-        this.#find('disclosure_mismatch', `a sealed value of entry ${facts.seq} is not the one that was committed to`, {
-          ...facts,
-          ...(name === undefined ? {} : { actual: name }),
-        })
-      } else if (this.#options.deep && !isCanonicalValue(preimage)) {
-        this.#find('format_invalid', `${name} of entry ${facts.seq} is not in canonical spelling`, facts)
-      }
-      if (name !== undefined) open.add(name)
-    }
-    for (const name in sealed) {
-      if (!open.has(name)) {
-        this.#find('disclosure_missing', `${name} of entry ${facts.seq} is gone, and no entry declares it`, {
-          ...facts,
-          expected: name,
-        })
-      }
-    }
-  }
-
-  /** Each epoch in which entries were written must end in a seal of its own: a later key cannot stand in for it. */
-  #crossEpochs(seq: number, time: Micros): void {
-    if (this.#start === undefined || seq === 0) return
-    const epoch = epochOf(this.#start, this.#lastTime)
-    if (epochOf(this.#start, time) <= epoch) return
-    if (this.#lastSeal?.size === seq && this.#lastSeal.epoch === epoch) return
-    this.#find('seal_invalid', `the entries up to ${seq - 1} are not sealed with the key of their time`, {
-      seq: seq - 1,
-    })
-  }
-
-  #seal(seal: Seal): void {
-    const seq = seal.size - 1
-    this.#lastSeal = seal
-    if (this.#start !== undefined && seal.epoch !== epochOf(this.#start, this.#lastTime)) {
-      this.#find('seal_invalid', `the seal over entry ${seq} is not of the time of that entry`, { seq })
-    }
-    if (this.#sealKey === undefined || seal.epoch < this.#sealKey.epoch) return
-    this.#sealKey = evolve(this.#sealKey, seal.epoch)
-    if (!equalInConstantTime(sealMac(this.#sealKey, seal.size, this.#edge.root()), seal.mac)) {
-      this.#find('seal_invalid', `the seal over entry ${seq} is not over these entries`, { seq })
-    }
-  }
-
-  #checkpoint({ size, note }: StoredCheckpoint): void {
-    const opened = this.#open(note)
-    const seq = size - 1
-    if (typeof opened === 'string') {
-      this.#find('signature_invalid', `the checkpoint of ${size} entries is not signed by the log's keys: ${opened}`, {
-        seq,
-      })
-    } else if (opened.checkpoint.size !== size || !equal(opened.checkpoint.root, this.#edge.root())) {
-      this.#find('signature_invalid', `what was signed at ${size} entries is not this log`, {
-        seq,
-        expected: toHex(opened.checkpoint.root),
-        actual: toHex(this.#edge.root()),
-      })
-    } else {
-      this.#signedSize = size
-      this.#countWitnesses(note)
-    }
-  }
-
-  /** A checkpoint signed by all of the log's keys, or why it is not: leaving out one signature is a way to cheat too. */
-  #open(note: string): OpenedCheckpoint | string {
-    try {
-      const opened = openCheckpoint(note, this.#origin, this.#verifiers)
-      const complete = this.#verifiers.every(({ keyId, name }) =>
-        opened.verified.some(signature => signature.keyId === keyId && signature.name === name),
-      )
-      return complete ? opened : 'a signature is missing'
-    } catch (error) {
-      return (error as Error).message
-    }
-  }
-
-  #countWitnesses(note: string): void {
-    const witnesses = this.#options.witnesses ?? []
-    if (witnesses.length === 0) return
-    try {
-      const { verified } = openNote(note, witnesses)
-      this.#witnesses = Math.max(this.#witnesses, new Set(verified.map(({ name }) => name)).size)
-    } catch {
-      // A note that no witness has signed is a note without witnesses.
-    }
-  }
-
-  async #tilesAbove(tiles: readonly { level: number; index: number; hashes: Uint8Array }[]): Promise<void> {
+  /** Tiles above the entries must follow from those below. An unfinished one may have grown since. */
+  async #tilesAbove(tiles: readonly Tile[]): Promise<void> {
     for (const { level, index, hashes } of tiles) {
       if (level === 0) continue
       const kept = await this.#log.tile(level, index)
-      if (kept !== undefined && equal(kept, hashes)) continue
+      if (kept !== undefined && equal(kept.subarray(0, hashes.length), hashes)) continue
       const what = kept === undefined ? 'is missing' : 'does not follow from the tiles below'
-      this.#find('tree_mismatch', `tile ${level}/${index} ${what}`)
-      this.#doubtFrom = Math.min(this.#doubtFrom ?? Infinity, index * tileWidth ** (level + 1))
+      this.#findings.find('tree_mismatch', `tile ${level}/${index} ${what}`)
+      this.#findings.doubtFrom(index * tileWidth ** (level + 1))
     }
   }
 
-  /** The end: the head, what may stand behind it, and the newest seal and checkpoint. */
+  // Where it ends
+
+  /** The end of the log: its head, what may stand behind it, and its newest seal and checkpoint. */
   async #end(): Promise<void> {
     const { size, root } = this.#head
-    if (this.#to < size) {
-      await this.#checkRest()
-      return
-    }
-    const last = { seq: size - 1 }
     if (size > 0 && this.#from < size) {
       await this.#tilesAbove(this.#edge.partialTiles())
       if (!equal(this.#edge.root(), root)) {
-        this.#find('tree_mismatch', 'the head of the log is not the root of its entries', {
-          ...last,
-          expected: toHex(this.#edge.root()),
-          actual: toHex(root),
-        })
+        const roots = { expected: toHex(this.#edge.root()), actual: toHex(root) }
+        const message = 'the head of the log is not the root of its entries'
+        this.#findings.find('tree_mismatch', message, { seq: size - 1, ...roots })
       }
-      if (this.#lastSeal?.size !== size) this.#find('seal_invalid', 'the newest entries are not sealed', last)
+      this.#sealCheck.end(size)
     }
-    for await (const some of this.#log.entries(size, Number.MAX_SAFE_INTEGER)) {
-      for (const { seq } of some) this.#find('foreign_entry', `entry ${seq} stands behind the end of the log`, { seq })
+    const now = (await this.#log.head())?.size ?? 0
+    for await (const some of this.#log.entries(Math.max(size, now), Number.MAX_SAFE_INTEGER)) {
+      for (const { seq } of some) {
+        this.#findings.find('foreign_entry', `entry ${seq} stands behind the end of the log`, { seq })
+      }
     }
-    for await (const { size: signed, note } of this.#log.checkpoints(size, Number.MAX_SAFE_INTEGER)) {
-      const genuine = typeof this.#open(note) !== 'string'
-      if (genuine) this.#find('rollback', `${signed} entries were signed, ${size} are there`, { seq: size })
-      else this.#find('signature_invalid', `the checkpoint of ${signed} entries is not signed by the log's keys`, last)
+    for await (const checkpoint of this.#log.checkpoints(size, Number.MAX_SAFE_INTEGER)) {
+      if (checkpoint.size > now) this.#signatures.beyond(checkpoint, size)
+      else await this.#newer(checkpoint)
     }
-    if (size > 0 && this.#from === 0 && this.#signedSize === 0 && !this.#findings.some(isAboutSignature)) {
-      this.#find('signature_invalid', 'the log has no signed checkpoint', last)
+    if (size > 0 && this.#from === 0) this.#signatures.end(size)
+  }
+
+  /** A checkpoint that was signed while the check ran: what was walked must lead to it. */
+  async #newer({ size, note }: StoredCheckpoint): Promise<void> {
+    if (this.#edge.size === 0) return
+    const opened = this.#signatures.open(note)
+    const root = typeof opened === 'string' ? undefined : opened.checkpoint.root
+    if (root === undefined || (await this.#growsTo(size, root))) {
+      this.#signatures.checkpoint({ size, note }, root ?? new Uint8Array(0))
+    } else {
+      this.#signatures.checkpoint({ size, note }, new Uint8Array(hashLength))
     }
   }
 
-  /** After a range: the tree must have grown from here to the head, and the head be the one that was signed. */
-  async #checkRest(): Promise<void> {
+  /** After a range: the tree must have grown from here to the head. */
+  async #leadsToHead(): Promise<void> {
     const { size, root } = this.#head
+    if (this.#to === 0 || (await this.#growsTo(size, root))) return
+    const message = `the log at ${this.#to} entries does not lead to its head`
+    this.#findings.find('tree_mismatch', message, { seq: this.#to - 1 })
+  }
+
+  /** Whether the tree that was walked is a beginning of the tree of `size` entries with this root. */
+  async #growsTo(size: number, root: Uint8Array): Promise<boolean> {
+    const from = this.#edge.size
+    if (from === size) return equal(this.#edge.root(), root)
     try {
-      const tiles = await readTiles(this.#log, size, tilesForConsistency(this.#to, size))
-      if (
-        this.#to > 0 &&
-        !checkConsistency(consistencyProof(this.#to, size, tiles), this.#to, size, this.#edge.root(), root)
-      ) {
-        this.#find('tree_mismatch', `the log at ${this.#to} entries does not lead to its head`, { seq: this.#to - 1 })
-      }
-    } catch (error) {
-      this.#find('tree_mismatch', (error as Error).message, { seq: this.#to })
+      const tiles = await readTiles(this.#log, size, tilesForConsistency(from, size))
+      return checkConsistency(consistencyProof(from, size, tiles), from, size, this.#edge.root(), root)
+    } catch {
+      return false
     }
-  }
-
-  /** What was remembered outside is stronger than anything in the file. */
-  async #checkAnchors(): Promise<void> {
-    for (const note of this.#options.anchors ?? []) await this.#checkAnchor(note)
-  }
-
-  async #checkAnchor(note: string): Promise<void> {
-    const opened = this.#open(note)
-    const { size } = this.#head
-    if (typeof opened === 'string') {
-      const origin = peekCheckpoint(note)?.origin
-      if (origin !== undefined && origin !== this.#origin) {
-        this.#find('foreign_entry', `the anchor is of the log ${origin}, not of ${this.#origin}`, { seq: 0 })
-      } else this.#find('signature_invalid', `the anchor is not signed by the log's keys: ${opened}`)
-      return
-    }
-    this.#countWitnesses(note)
-    const { checkpoint } = opened
-    if (checkpoint.size > size) {
-      this.#find('rollback', `the log once had ${checkpoint.size} entries, signed; ${size} are there`, {
-        seq: size,
-        expected: String(checkpoint.size),
-        actual: String(size),
-      })
-      return
-    }
-    if (equal(await this.#rootAt(checkpoint.size), checkpoint.root)) return
-    const [type, what] =
-      this.#signedSize >= checkpoint.size
-        ? (['fork', 'and yet the log has a signed checkpoint: its keys signed two histories'] as const)
-        : (['rollback', 'its newest entries were replaced'] as const)
-    this.#find(type, `the log is not the one that was signed at ${checkpoint.size} entries: ${what}`, {
-      seq: this.#signedSize,
-    })
   }
 
   /** The root at an earlier size: as the walk saw it, or, where it did not come by, from the tiles. */
@@ -649,12 +439,6 @@ class Check {
       return new Uint8Array(0)
     }
   }
-
-  #trust(): Trust {
-    if (this.#witnesses > 0) return `witnessed:${this.#witnesses}`
-    if ((this.#options.anchors ?? []).length > 0) return 'anchored'
-    return (this.#options.verifiers ?? []).length > 0 ? 'signed' : 'chained'
-  }
 }
 
 const scratch = new Uint8Array(hashLength)
@@ -665,6 +449,7 @@ function nextTile(at: number): number {
   return (Math.floor(at / tileWidth) + 1) * tileWidth
 }
 
+/** The unfinished tiles of a tree. */
 function edgeTiles(size: number): { level: number; index: number; width: number }[] {
   const tiles = []
   for (let level = 0; tileWidth ** level <= size; level++) {
@@ -685,33 +470,4 @@ function inPlace(entries: readonly StoredEntry[], keptHash: (seq: number) => str
     const seq = parseLeaf(entry.leaf).leaf?.seq
     return seq !== undefined && seq > entry.seq && keptHash(seq) === hash ? { ...entry, seq } : entry
   })
-}
-
-function parsedVkey(vkey: unknown): Verifier[] {
-  try {
-    return typeof vkey === 'string' ? [parseVkey(vkey)] : []
-  } catch {
-    return []
-  }
-}
-
-function disclosedName(preimage: Uint8Array): string | undefined {
-  try {
-    return parsePreimage(preimage).name
-  } catch {
-    return undefined
-  }
-}
-
-function isCanonicalValue(preimage: Uint8Array): boolean {
-  try {
-    const { json } = parsePreimage(preimage)
-    return canonicalize(parseJson(json)) === json
-  } catch {
-    return false
-  }
-}
-
-function isAboutSignature({ type }: Finding): boolean {
-  return type === 'signature_invalid'
 }

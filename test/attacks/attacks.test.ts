@@ -461,7 +461,8 @@ const moves: Move[] = [
         if (what === 'size') lines[1] = String(size - 1)
         if (what === 'root') lines[2] = Buffer.alloc(32).toString('base64')
         if (what === 'origin') lines[0] = 'example.com/else'
-        if (what === 'signature') lines[4] = lines[4]!.replace(/[A-Za-z]=$/, x => (x[0] === 'A' ? 'B=' : 'A='))
+        if (what === 'signature')
+          lines[4] = lines[4]!.replace(/(.{40})(.)(.*)$/, (_, a, b, c) => a + (b === 'A' ? 'B' : 'A') + c)
         if (what === 'signer') lines[4] = lines[4]!.replace('example.com/test', 'example.com/tess')
         file.db.prepare('UPDATE checkpoint SET note = ? WHERE size = ?').run(lines.join('\n'), size)
       },

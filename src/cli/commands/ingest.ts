@@ -16,7 +16,7 @@ import { count } from '../text.ts'
 /** The longest line that is read, in bytes. */
 const maxLineBytes = 64 * 1024 * 1024
 /** How much may be on its way to the disk at once: enough to share its syncs, little enough to stay small. */
-const maxInFlight = { lines: 4096, bytes: 32 * 1024 * 1024 }
+const maxInFlight = { lines: 1024, bytes: 16 * 1024 * 1024 }
 /** Bad lines that are named, before they are only counted. */
 const maxNamed = 20
 
