@@ -8,10 +8,11 @@ import { AuditError } from './errors.ts'
 /** How deep a value may nest. */
 export const maxDepth = 128
 
-/** Where a value stands in its input: `$.userContext.tags[3]`. */
+/** Where a value stands in its input: `$.userContext.tags[3]`. A name of more than 80 characters is cut. */
 export function pathOf(parent: string, key: string | number): string {
   if (typeof key === 'number') return `${parent}[${key}]`
-  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${parent}.${key}` : `${parent}[${JSON.stringify(key)}]`
+  const name = key.length > 80 ? `${key.slice(0, 80)}…` : key
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? `${parent}.${name}` : `${parent}[${JSON.stringify(name)}]`
 }
 
 /** The refusal of a bad value: one sentence that names its path. */

@@ -384,17 +384,25 @@ class Walk {
       }
       this.#sealCheck.end(size)
     }
-    const now = (await this.#log.head())?.size ?? 0
-    for await (const some of this.#log.entries(Math.max(size, now), Number.MAX_SAFE_INTEGER)) {
-      for (const { seq } of some) {
+    await this.#behindTheEnd(size)
+    if (size > 0 && this.#from === 0) this.#signatures.end(size)
+  }
+
+  /** What stands behind the end was added while the check ran, or it does not belong there: the head says which. */
+  async #behindTheEnd(size: number): Promise<void> {
+    const sizeNow = async () => (await this.#log.head())?.size ?? 0
+    for await (const some of this.#log.entries(await sizeNow(), Number.MAX_SAFE_INTEGER)) {
+      const now = await sizeNow()
+      const behind = some.filter(({ seq }) => seq >= now)
+      if (behind.length === 0) break
+      for (const { seq } of behind) {
         this.#findings.find('foreign_entry', `entry ${seq} stands behind the end of the log`, { seq })
       }
     }
     for await (const checkpoint of this.#log.checkpoints(size, Number.MAX_SAFE_INTEGER)) {
-      if (checkpoint.size > now) this.#signatures.beyond(checkpoint, size)
+      if (checkpoint.size > (await sizeNow())) this.#signatures.beyond(checkpoint, size)
       else await this.#newer(checkpoint)
     }
-    if (size > 0 && this.#from === 0) this.#signatures.end(size)
   }
 
   /** A checkpoint that was signed while the check ran: what was walked must lead to it. */

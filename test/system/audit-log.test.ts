@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadStorageKey } from '../../src/append/keys.ts'
 import { checkTlogProof, parseTlogProof } from '../../src/core/tlog-proof.ts'
 import { parseVkey } from '../../src/core/vkey.ts'
-import { AuditError, type CreatedLog, openAuditLog } from '../../src/index.ts'
+import { AuditError, type CreatedLog, openAuditLog, type VerifyPosition } from '../../src/index.ts'
 import { Tamper } from '../support/tamper.ts'
 
 let folder: string
@@ -258,5 +258,63 @@ describe('opening', () => {
     await expect(open({ origin: 'no spaces allowed' })).rejects.toMatchObject({ code: 'bad_input' })
     expect(existsSync(file)).toBe(false)
     expect(existsSync(keys)).toBe(false)
+  })
+})
+
+describe('a check of a log that grows', () => {
+  it('gives no false alarm, whatever is written, signed and moved meanwhile', async () => {
+    await using log = await open({ checkpoints: { everyEntries: 50, everyMs: 10 } })
+    let growing = true
+    const writers = Array.from({ length: 20 }, async () => {
+      while (growing)
+        await log.append({ operation: 'remember', component: 'memory', memoryId: 1, actor: { type: 'agent', id: 'a' } })
+    })
+    const sizes: number[] = []
+    const found = []
+    for (let i = 0; i < 12; i++) {
+      const { findings, size } = await log.verify({ deep: i % 4 === 0 })
+      found.push(...findings)
+      sizes.push(size)
+    }
+    growing = false
+    await Promise.all(writers)
+    expect(found).toEqual([])
+    expect(sizes.at(-1)).toBeGreaterThan(sizes[0]! + 300)
+  })
+
+  it('can be checked in parts: a range, one entry, and from where an earlier check stopped', async () => {
+    await using log = await open({ threads: false })
+    const calls = await Promise.all(
+      Array.from({ length: 900 }, () => log.append({ operation: 'x', component: 'y', kind: 'intent' })),
+    )
+    for (let i = 0; i < 800; i++)
+      log.append({ operation: 'x', component: 'y', kind: 'outcome', outcome: 'success', intent: calls[i]!.id })
+    await log.checkpoint()
+    const whole = await log.verify()
+    expect(whole).toMatchObject({ valid: true, complete: false, entries: 1701 })
+    expect(whole.missing).toHaveLength(100)
+    for (const [from, to] of [
+      [0, 1],
+      [1, 2],
+      [255, 257],
+      [256, 512],
+      [700, 701],
+      [1700, 1701],
+      [1200, 5000],
+      [1701, 1701],
+    ] as const) {
+      expect(await log.verify({ from, to }), `${from}–${to}`).toMatchObject({
+        valid: true,
+        findings: [],
+        entries: Math.max(0, Math.min(to, 1701) - from),
+      })
+    }
+    const positions: VerifyPosition[] = []
+    await log.verify({ onProgress: position => positions.push(structuredClone(position)) })
+    expect(positions.map(({ next }) => next)).toEqual([256, 512, 768, 1024, 1280, 1536, 1701])
+    const rest = await log.verify({ resume: positions[3]! })
+    expect(rest).toMatchObject({ valid: true, entries: 1701 - 1024, rootHash: whole.rootHash, missing: whole.missing })
+    const stop = new AbortController()
+    await expect(log.verify({ signal: stop.signal, onProgress: () => stop.abort() })).rejects.toThrow('abort')
   })
 })

@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
 import type { Command } from 'commander'
 import { systemWorld } from '../../append/clock.ts'
 import { ImmutableAuditLogger } from '../../append/immutable-audit-logger.ts'
@@ -16,7 +17,7 @@ import { count } from '../text.ts'
 /** The longest line that is read, in bytes. */
 const maxLineBytes = 64 * 1024 * 1024
 /** How much may be on its way to the disk at once: enough to share its syncs, little enough to stay small. */
-const maxInFlight = { lines: 1024, bytes: 16 * 1024 * 1024 }
+const maxInFlight = { lines: 512, bytes: 16 * 1024 * 1024 }
 /** Bad lines that are named, before they are only counted. */
 const maxNamed = 20
 
@@ -35,6 +36,7 @@ async function ingest(
   [source = '-']: readonly string[],
 ): Promise<ExitCode> {
   needLog(cli)
+  keepHeapSmall()
   const input = openInput(source)
   const keep = new Rejects(rejects)
   try {
@@ -43,6 +45,15 @@ async function ingest(
     input.destroy()
     keep.close()
   }
+}
+
+/**
+ * Lines live just long enough to be promoted, and V8 lets such garbage lie: a long input peaked at 570 MB. With a young
+ * generation that does not grow, here and in the writer's thread, it stays at 200 MB (250 MB from source), no slower.
+ */
+function keepHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1')
+  setFlagsFromString('--max-semi-space-size=2')
 }
 
 /** A line on its way: its receipt, or why there is none. */
