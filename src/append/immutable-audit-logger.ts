@@ -17,10 +17,15 @@ export interface LoggerOptions {
   readonly maxWaitingBytes?: number | undefined
 }
 
-interface Waiter {
-  resolve(receipt: Receipt): void
-  reject(error: unknown): void
+/** Entries of one moment, and who waits for them. */
+interface Group {
+  readonly drafts: Draft[]
+  readonly resolves: ((receipt: Receipt) => void)[]
+  readonly rejects: ((error: unknown) => void)[]
+  bytes: number
 }
+
+const newGroup = (): Group => ({ drafts: [], resolves: [], rejects: [], bytes: 0 })
 
 /**
  * Logs entries, and acknowledges each when it is durable: committed and synced to the disk.
@@ -35,8 +40,7 @@ export class ImmutableAuditLogger {
   readonly #maxValueBytes: number
   readonly #maxWaiting: number
   readonly #maxWaitingBytes: number
-  #drafts: Draft[] = []
-  #waiters: Waiter[] = []
+  #group: Group = newGroup()
   #waiting = 0
   #waitingBytes = 0
   #closed: false | 'refuse' | 'hold' = false
@@ -63,29 +67,27 @@ export class ImmutableAuditLogger {
    * @throws AuditError `bad_input` with the path of the bad value, `busy` when the queue is full, `closed`, `io`
    * @example const { seq, entryHash } = await logger.logAuditEntry({ operation: 'remember', component: 'memory' })
    */
-  async logAuditEntry(input: EntryInput): Promise<Receipt> {
-    if (this.#closed === 'refuse') throw new AuditError('closed', 'the log is closed')
-    if (this.#closed === 'hold') return new Promise(() => {})
-    if (this.#waiting >= this.#maxWaiting || this.#waitingBytes >= this.#maxWaitingBytes) {
-      throw new AuditError('busy', `${this.#waiting} entries wait already: try again later`)
-    }
-    const time = this.#world.now()
-    const marked = input?.kind === 'intent' ? withMark(input) : input
-    const draft = captureEntry(marked, { id: this.#ids.next(time), time, maxValueBytes: this.#maxValueBytes })
-    const size = sizeOf(draft)
-    this.#waiting++
-    this.#waitingBytes += size
-    try {
-      return await new Promise<Receipt>((resolve, reject) => {
-        // Whoever logs in the same turn of the event loop shares one message to the writer.
-        if (this.#drafts.push(draft) === 1) queueMicrotask(() => this.#send())
-        this.#waiters.push({ resolve, reject })
-      })
-    } finally {
-      this.#waiting--
-      this.#waitingBytes -= size
-      if (this.#waiting === 0) for (const done of this.#idle.splice(0)) done()
-    }
+  logAuditEntry(input: EntryInput): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed === 'refuse') throw new AuditError('closed', 'the log is closed')
+      if (this.#closed === 'hold') return
+      if (this.#waiting >= this.#maxWaiting || this.#waitingBytes >= this.#maxWaitingBytes) {
+        throw new AuditError('busy', `${this.#waiting} entries wait already: try again later`)
+      }
+      const time = this.#world.now()
+      const marked = input?.kind === 'intent' ? withMark(input) : input
+      const draft = captureEntry(marked, { id: this.#ids.next(time), time, maxValueBytes: this.#maxValueBytes })
+      const bytes = sizeOf(draft)
+      this.#waiting++
+      this.#waitingBytes += bytes
+      const group = this.#group
+      group.bytes += bytes
+      group.resolves.push(resolve)
+      group.rejects.push(reject)
+      // Whoever logs in the same turn of the event loop shares a message to the writer.
+      if (group.drafts.push(draft) === 1) queueMicrotask(() => this.#send(group))
+      if (group.drafts.length === maxMessage) this.#group = newGroup()
+    })
   }
 
   /**
@@ -93,26 +95,29 @@ export class ImmutableAuditLogger {
    * process ends anyway, held: neither acknowledged nor made to fail on its last breath.
    */
   async close(later: 'refuse' | 'hold' = 'refuse'): Promise<void> {
-    this.#closed ||= later
+    if (this.#closed === false) this.#closed = later
     if (this.#waiting > 0) await new Promise<void>(resolve => this.#idle.push(resolve))
   }
 
-  #send(): void {
-    const drafts = this.#drafts
-    const waiters = this.#waiters
-    this.#drafts = []
-    this.#waiters = []
-    for (let from = 0; from < drafts.length; from += maxMessage) {
-      const part = waiters.slice(from, from + maxMessage)
-      this.#writer.append(drafts.slice(from, from + maxMessage)).then(
-        receipts => {
-          for (let i = 0; i < part.length; i++) part[i]!.resolve(receipts[i]!)
-        },
-        error => {
-          for (const waiter of part) waiter.reject(error)
-        },
-      )
-    }
+  #send(group: Group): void {
+    if (group === this.#group) this.#group = newGroup()
+    const { drafts, resolves, rejects } = group
+    this.#writer.append(drafts).then(
+      receipts => {
+        this.#answered(group)
+        for (let i = 0; i < receipts.length; i++) resolves[i]!(receipts[i]!)
+      },
+      error => {
+        this.#answered(group)
+        for (const reject of rejects) reject(error)
+      },
+    )
+  }
+
+  #answered({ drafts, bytes }: Group): void {
+    this.#waiting -= drafts.length
+    this.#waitingBytes -= bytes
+    if (this.#waiting === 0) for (const done of this.#idle.splice(0)) done()
   }
 }
 

@@ -1,5 +1,7 @@
 /** Instants as the format writes them. Inside the program an instant is a number of microseconds since 1970. */
 
+import { toHex } from './bytes.ts'
+
 /** Microseconds since 1970-01-01T00:00:00Z, an integer; exact to the year 2255. */
 export type Micros = number
 
@@ -32,10 +34,10 @@ export function parseTime(text: string): Micros | undefined {
 /** A version 7 UUID (RFC 9562, section 5.7) of a millisecond and 10 random bytes. */
 export function uuidv7(ms: number, random: Uint8Array, at = 0): string {
   const time = ms.toString(16).padStart(12, '0')
-  const byte = (i: number) => (random[at + i]! | 0x100).toString(16).slice(1)
-  const a = ((random[at]! & 0x0f) | 0x70 | 0x100).toString(16).slice(1)
-  const b = ((random[at + 2]! & 0x3f) | 0x80 | 0x100).toString(16).slice(1)
-  return `${time.slice(0, 8)}-${time.slice(8)}-${a}${byte(1)}-${b}${byte(3)}-${byte(4)}${byte(5)}${byte(6)}${byte(7)}${byte(8)}${byte(9)}`
+  const hex = toHex(random.subarray(at, at + 10))
+  const version = ((random[at]! & 0x0f) | 0x70).toString(16)
+  const variant = ((random[at + 2]! & 0x3f) | 0x80).toString(16)
+  return `${time.slice(0, 8)}-${time.slice(8)}-${version}${hex.slice(2, 4)}-${variant}${hex.slice(6, 8)}-${hex.slice(8)}`
 }
 
 /** The millisecond that a version 7 UUID carries, or `undefined` when the text is no lower-case UUIDv7. */
