@@ -5,16 +5,18 @@
  *     ed25519.pem    signs checkpoints (signed-note type 0x01)
  *     mldsa44.pem    signs checkpoints (cosignature type 0x06)
  *     storage.key    encrypts the files; absent when the log is not encrypted
+ *     storage.check  tells a wrong storage key from a file that is not the log
  *     seal.key       the seal key of this epoch; K₀ was shown once and is not here
  *     anchor         the last signed checkpoint, remembered outside the log
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fromHex } from '../core/bytes.ts'
+import { fromHex, toHex, utf8 } from '../core/bytes.ts'
 import { mldsa44Signer } from '../core/cosignature.ts'
 import { AuditError } from '../core/errors.ts'
 import { ed25519Signer, isKeyName, type Signer, signatureTypes, type Verifier } from '../core/note.ts'
+import { hmacSha256 } from '../core/primitives.ts'
 import { evolve, formatSealKey, parseSealKey, type SealKey } from '../core/seal.ts'
 import type { Micros } from '../core/time.ts'
 import { formatVkey, parseVkey } from '../core/vkey.ts'
@@ -62,7 +64,11 @@ export function createKeys({ folder, origin, encryption, start }: NewKeysOptions
     'mldsa44.pem': pem(mldsa44.privateKey),
     'seal.key': `${formatSealKey(first)}\n`,
   }
-  if (encryption === 'sqlcipher') files['storage.key'] = `${randomBytes(32).toString('hex')}\n`
+  if (encryption === 'sqlcipher') {
+    const storage = randomBytes(32)
+    files['storage.key'] = `${storage.toString('hex')}\n`
+    files['storage.check'] = `${storageCheck(storage)}\n`
+  }
 
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -107,11 +113,29 @@ export function loadPublicKeys(folder: string): PublicKeys {
 
 /** The key that opens the files, or `undefined` when they are not encrypted. */
 export function loadStorageKey(folder: string): Uint8Array | undefined {
-  const text = readPrivateFile(join(folder, 'storage.key'))?.trim()
-  if (text === undefined) return undefined
+  const file = join(folder, 'storage.key')
+  const text = readPrivateFile(file)?.trim()
+  const check = readPrivateFile(join(folder, 'storage.check'))?.trim()
+  if (text === undefined) {
+    if (check === undefined) return undefined
+    throw new AuditError('bad_key', `${file} is missing: without it the log cannot be read`)
+  }
   const key = fromHex(text)
-  if (key?.length !== 32) throw new AuditError('bad_key', `${join(folder, 'storage.key')} is not 64 hex digits`)
+  if (key?.length !== 32) throw new AuditError('bad_key', `${file} is not 64 hex digits`)
+  if (check !== undefined && check !== storageCheck(key)) {
+    throw new AuditError('bad_key', `${file} is not the key that this log was made with`)
+  }
   return key
+}
+
+/** Whether the storage key is certainly that of the log: then a file that it does not open is not the log. */
+export function knowsStorageKey(folder: string): boolean {
+  return existsSync(join(folder, 'storage.check')) && loadStorageKey(folder) !== undefined
+}
+
+/** What tells whether a storage key is the right one, and nothing else of it. */
+function storageCheck(key: Uint8Array): string {
+  return toHex(hmacSha256(key, utf8('memmimic-audit/storage/check'))).slice(0, 32)
 }
 
 /**

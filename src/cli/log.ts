@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { finishCreation } from '../append/create-log.ts'
 import { haveKeys } from '../append/keys.ts'
 import { anchorFile } from '../append/places.ts'
-import { openWriter, startWriterThread, type Writer } from '../append/writer.ts'
+import { openWriter, type Writer } from '../append/writer.ts'
 import { AuditError } from '../core/errors.ts'
 import { openReader, type Reader } from '../trail/reader.ts'
 import type { Cli } from './cli.ts'
@@ -37,15 +37,10 @@ export async function withReader<T>(cli: Cli, work: (reader: Reader) => Promise<
 }
 
 /** Opens the log for writing; what `work` appended is signed when it ends. */
-export async function withWriter<T>(
-  cli: Cli,
-  work: (writer: Writer) => Promise<T>,
-  options: { thread?: boolean } = {},
-): Promise<T> {
+export async function withWriter<T>(cli: Cli, work: (writer: Writer) => Promise<T>): Promise<T> {
   needLog(cli)
   const { file, keys } = cli
-  const open = options.thread ? startWriterThread : openWriter
-  const writer = await open({ file, keys, checkpoints, onFailure: 'refuse' })
+  const writer = await openWriter({ file, keys, checkpoints, onFailure: 'refuse' })
   let result: T
   try {
     result = await work(writer)

@@ -39,32 +39,39 @@ export function who(actor: unknown): string {
   return visible(`${type}:${id}${behalf}`)
 }
 
-/** A row of a list; `tool` is known only where the entry was read. */
-export type Row = ListRow & { readonly tool?: string }
-
 /** How the action ended, or what the entry is instead. */
-function said({ kind, outcome }: Row): string {
+function said({ kind, outcome }: EntryView): string {
   return outcome ?? (kind === 'intent' ? 'begins' : kind)
+}
+
+/** What was done, with the tool that did it. */
+export function operationText({ operation, attributes }: EntryView): string {
+  const tool = attributes?.['gen_ai.tool.name']
+  return tool === undefined ? operation : `${operation} ${tool}`
 }
 
 const colourOf = { success: 'green', failure: 'red', denied: 'red', pending: 'yellow', unknown: 'yellow' } as const
 
-const columns: readonly Column<Row>[] = [
+const columns: readonly Column<EntryView>[] = [
   { title: 'seq', value: row => String(row.seq), align: 'right' },
   { title: 'time (UTC)', value: row => shortTime(row.time) },
   { title: 'what', value: said },
   {
     title: 'operation',
-    value: row => visible(row.tool === undefined ? row.operation : `${row.operation} ${row.tool}`),
+    value: row => visible(operationText(row)),
     min: 12,
   },
   { title: 'component', value: row => visible(row.component), min: 9 },
   { title: 'actor', value: row => who(row.actor), min: 8 },
-  { title: 'memory', value: row => (typeof row.memoryId === 'string' ? visible(row.memoryId) : ''), min: 8 },
+  {
+    title: 'memory',
+    value: row => (typeof row.memoryId === 'string' ? visible(row.memoryId) : row.memoryId ? '(erased)' : ''),
+    min: 8,
+  },
 ]
 
-/** Rows as a table, one line each. */
-export function rowTable(cli: Cli, rows: readonly Row[], { title = true } = {}): string {
+/** Entries as a table, one line each. */
+export function rowTable(cli: Cli, rows: readonly EntryView[], { title = true } = {}): string {
   const [head = [], ...lines] = layOut(columns, rows, cli.columns)
   const at = head.findIndex(cell => cell.trim() === 'what')
   const out = lines.map((cells, i) => {

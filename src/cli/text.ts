@@ -9,6 +9,17 @@ export function visible(text: string): string {
   return text.replaceAll(unsafe, char => `\\u{${char.codePointAt(0)!.toString(16)}}`)
 }
 
+/** JSON as one line, in which nothing is hidden from a terminal either: the same value, other escapes. */
+export function jsonLine(value: unknown): string {
+  const escaped = JSON.stringify(value).replaceAll(unsafe, char =>
+    char
+      .split('')
+      .map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  )
+  return `${escaped}\n`
+}
+
 /** Any value as one visible line: texts as they are, the rest as JSON. */
 export function shown(value: unknown): string {
   return visible(typeof value === 'string' ? value : JSON.stringify(value))

@@ -3,8 +3,8 @@
  * keys or a signed checkpoint remember better, that is tampering, and a report like any other; where nothing does, no
  * one can tell.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { loadPublicKeys, loadStorageKey } from '../append/keys.ts'
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { knowsStorageKey, loadPublicKeys, loadStorageKey } from '../append/keys.ts'
 import { type Checkpoint, openCheckpoint } from '../core/checkpoint.ts'
 import { AuditError, type AuditErrorCode } from '../core/errors.ts'
 import { type Finding, finding, type VerificationReport } from '../core/finding.ts'
@@ -34,11 +34,22 @@ export function remainsOf(file: string, code: AuditErrorCode, encrypted: boolean
   const stat = statSync(file)
   if (!stat.isFile()) return 'foreign'
   if (stat.size === 0) return 'empty'
-  const isPlain = readFileSync(file).subarray(0, 16).toString('latin1') === 'SQLite format 3\0'
+  const isPlain = beginningOf(file) === 'SQLite format 3\0'
   if (isPlain && encrypted) return 'foreign'
   if (stat.size % pageSize !== 0) return encrypted || isPlain ? 'cut' : 'foreign'
   if (code === 'bad_key') return encrypted ? 'locked' : 'foreign'
   return isPlain && !encrypted && code === 'bad_format' ? 'foreign' : 'broken'
+}
+
+function beginningOf(file: string): string {
+  const head = Buffer.alloc(16)
+  const fd = openSync(file, 'r')
+  try {
+    readSync(fd, head, 0, 16, 0)
+  } finally {
+    closeSync(fd)
+  }
+  return head.toString('latin1')
 }
 
 /**
@@ -99,7 +110,7 @@ export function reportUnreadable(
       const checkpoint = opened(note, vkeys === undefined ? origin : (known[0]?.name ?? origin), known)
       if (checkpoint !== undefined && checkpoint.size > (remembered?.size ?? 0)) remembered = checkpoint
     }
-    key = { encrypted: loadStorageKey(keys) !== undefined, isRight: false }
+    key = { encrypted: loadStorageKey(keys) !== undefined, isRight: knowsStorageKey(keys) }
   } catch {
     return undefined
   }

@@ -38,13 +38,28 @@ export function formatPreimage({ salt, name, json }: Disclosure): Uint8Array {
  * @throws AuditError `bad_format`
  */
 export function parsePreimage(preimage: Uint8Array): Disclosure {
-  const end = preimage.indexOf(0, 1 + saltLength)
-  const name = end < 0 ? undefined : fromUtf8(preimage.subarray(1 + saltLength, end))
-  const json = end < 0 ? undefined : fromUtf8(preimage.subarray(end + 1))
-  if (preimage[0] !== domain || name === undefined || json === undefined) {
+  const name = preimageName(preimage)
+  const json = name === undefined ? undefined : fromUtf8(preimage.subarray(endOfName(preimage) + 1))
+  if (name === undefined || json === undefined) {
     throw new AuditError('bad_format', 'the disclosure is not a salt, a name and a value')
   }
   return { salt: preimage.subarray(1, 1 + saltLength), name, json }
+}
+
+/** The name in a preimage, without a look at its value; `undefined` when it is no preimage. */
+export function preimageName(preimage: Uint8Array): string | undefined {
+  const end = endOfName(preimage)
+  if (preimage[0] !== domain || end < 0) return undefined
+  let name = ''
+  for (let i = 1 + saltLength; i < end; i++) {
+    if (preimage[i]! > 0x7f) return fromUtf8(preimage.subarray(1 + saltLength, end))
+    name += String.fromCharCode(preimage[i]!)
+  }
+  return name
+}
+
+function endOfName(preimage: Uint8Array): number {
+  return preimage.indexOf(0, 1 + saltLength)
 }
 
 /** The commitment to a preimage: 43 characters of base64url. */

@@ -21,14 +21,27 @@ export function formatTime(micros: Micros): string {
     : `${cachedText.slice(0, 19)}.${`${part}`.padStart(6, '0')}Z`
 }
 
+let readSecond = ''
+let readMicros: Micros = 0
+
 /** The instant of a time written by {@link formatTime}, or `undefined` for any other spelling. */
 export function parseTime(text: string): Micros | undefined {
   if (text.length !== 27 || text[19] !== '.' || text[26] !== 'Z') return undefined
-  const ms = Date.parse(`${text.slice(0, 19)}Z`)
-  const part = Number(text.slice(20, 26))
-  if (Number.isNaN(ms) || !Number.isInteger(part)) return undefined
-  const micros = ms * 1000 + part
-  return formatTime(micros) === text ? micros : undefined
+  let part = 0
+  for (let i = 20; i < 26; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) return undefined
+    part = 10 * part + digit
+  }
+  // Entries stand close together: most are of the second that was read last.
+  const second = text.slice(0, 19)
+  if (second !== readSecond) {
+    const micros = Date.parse(`${second}Z`) * 1000
+    if (Number.isNaN(micros) || formatTime(micros).slice(0, 19) !== second) return undefined
+    readSecond = second
+    readMicros = micros
+  }
+  return readMicros + part
 }
 
 /** A version 7 UUID (RFC 9562, section 5.7) of a millisecond and 10 random bytes. */

@@ -1,7 +1,7 @@
 /** What is kept of the sealed values of an entry, held against the commitments in its leaf. */
 import type { Leaf } from '../core/entry.ts'
 import { canonicalize, parseJson } from '../core/json.ts'
-import { commitment, parseContent, parsePreimage } from '../core/sealed.ts'
+import { commitment, parseContent, parsePreimage, preimageName } from '../core/sealed.ts'
 import type { Findings } from './findings.ts'
 
 /** @param deep also looks whether each value is in its one canonical spelling, as its commitment says it was */
@@ -23,7 +23,7 @@ export function checkDisclosures(
   const sealed = leaf.sealed ?? {}
   const open = new Set<string>()
   for (const preimage of preimages) {
-    const name = nameIn(preimage)
+    const name = preimageName(preimage)
     const committed = name === undefined || open.has(name) ? undefined : sealed[name]
     if (committed === undefined || commitment(preimage) !== committed) {
       findings.find('disclosure_mismatch', `a sealed value of entry ${seq} is not the one that was committed to`, {
@@ -41,14 +41,6 @@ export function checkDisclosures(
       ...facts,
       expected: name,
     })
-  }
-}
-
-function nameIn(preimage: Uint8Array): string | undefined {
-  try {
-    return parsePreimage(preimage).name
-  } catch {
-    return undefined
   }
 }
 

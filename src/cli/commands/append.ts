@@ -9,6 +9,7 @@ import { UsageError } from '../failure.ts'
 import { type Act, actor, attribute, json, metric, repeated } from '../flags.ts'
 import { readAll, strictText } from '../input.ts'
 import { needLog, withWriter } from '../log.ts'
+import { jsonLine } from '../text.ts'
 
 interface Options {
   readonly operation?: string
@@ -61,7 +62,7 @@ async function append(cli: Cli, options: Options, [source]: readonly string[]): 
     new ImmutableAuditLogger({ writer, world: systemWorld() }).logAuditEntry(entry),
   )
   const { seq, id, entryHash, time } = receipt
-  if (cli.json) await cli.print(`${JSON.stringify({ seq, id, entryHash, time })}\n`)
+  if (cli.json) await cli.print(jsonLine({ seq, id, entryHash, time }))
   else await cli.print(`${cli.style('bold', `entry ${seq}`)}  ${time}  ${id}  ${cli.style('dim', entryHash)}\n`)
   return
 }

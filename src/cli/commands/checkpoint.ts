@@ -7,6 +7,7 @@ import type { Cli } from '../cli.ts'
 import { writeAtomically } from '../files.ts'
 import type { Act } from '../flags.ts'
 import { entryName, noEntry, withReader, withWriter } from '../log.ts'
+import { jsonLine } from '../text.ts'
 
 export function registerCheckpoints(program: Command, act: Act): void {
   program
@@ -29,7 +30,7 @@ async function checkpoint(cli: Cli, { sign }: { sign?: boolean }): Promise<undef
   const head = note === undefined ? undefined : peekCheckpoint(note)
   if (note === undefined || head === undefined) throw new AuditError('damaged', 'the log has no checkpoint: run verify')
   const { origin, size, root } = head
-  await cli.print(cli.json ? `${JSON.stringify({ origin, size, rootHash: toHex(root), note })}\n` : note)
+  await cli.print(cli.json ? jsonLine({ origin, size, rootHash: toHex(root), note }) : note)
   return
 }
 
@@ -49,12 +50,12 @@ async function prove(cli: Cli, { output }: { output?: string }, [name = '']: rea
     await writeAtomically(output, async write => write(proof))
     const { size, origin } = peekCheckpoint(parseTlogProof(proof).checkpoint)!
     if (cli.json) {
-      await cli.print(`${JSON.stringify({ ...found, proof: undefined, origin, size, file: output })}\n`)
+      await cli.print(jsonLine({ ...found, proof: undefined, origin, size, file: output }))
     } else {
       cli.say(`entry ${found.seq} of the ${size} in ${origin} is proved by ${output}`)
     }
     return
   }
-  await cli.print(cli.json ? `${JSON.stringify({ ...found, proof })}\n` : proof)
+  await cli.print(cli.json ? jsonLine({ ...found, proof }) : proof)
   return
 }

@@ -14,7 +14,7 @@ import { readTiles } from '../../store/tiles.ts'
 import type { Cli } from '../cli.ts'
 import { type ExitCode, exitCodes } from '../failure.ts'
 import type { Act } from '../flags.ts'
-import { count, visible } from '../text.ts'
+import { count, jsonLine, visible } from '../text.ts'
 
 interface Check {
   readonly name: string
@@ -64,7 +64,7 @@ async function doctor(cli: Cli): Promise<ExitCode> {
   await check('disk', () => diskSpace(file))
   await check('spill', () => spillWaiting(file))
   const failed = checks.some(({ result }) => result === 'fail')
-  if (cli.json) await cli.print(`${JSON.stringify({ ok: !failed, checks })}\n`)
+  if (cli.json) await cli.print(jsonLine({ ok: !failed, checks }))
   else await cli.print(checks.map(found => line(cli, found)).join(''))
   return failed ? exitCodes.failed : exitCodes.done
 }

@@ -5,7 +5,7 @@ import { writeAtomically } from '../files.ts'
 import type { Act } from '../flags.ts'
 import { withReader } from '../log.ts'
 import { pagesOf } from '../rows.ts'
-import { count } from '../text.ts'
+import { count, jsonLine } from '../text.ts'
 import { exportTiles } from '../tiles-tree.ts'
 import { addFilterFlags, type FilterFlags, filterOf } from './query.ts'
 
@@ -31,7 +31,7 @@ async function exportLog(cli: Cli, { format, output = '-', tiles, ...flags }: Op
       throw new UsageError('--tiles exports the whole log: it takes no filter, no --format and no -o')
     }
     const { origin, size, files } = await exportTiles(cli, tiles)
-    if (cli.json) await cli.print(`${JSON.stringify({ origin, size, files, folder: tiles })}\n`)
+    if (cli.json) await cli.print(jsonLine({ origin, size, files, folder: tiles }))
     else cli.say(`${count(size, 'entry', 'entries')} of ${origin} in ${count(files, 'file', 'files')} below ${tiles}`)
     return
   }
@@ -45,7 +45,7 @@ async function exportLog(cli: Cli, { format, output = '-', tiles, ...flags }: Op
     const all = { limit: Number.POSITIVE_INFINITY, order: 'asc' } as const
     const pages = async (write: (text: string) => void | Promise<void>) => {
       for await (const views of pagesOf(all, part => reader.query(filter, part))) {
-        await write(views.map(view => `${JSON.stringify(view)}\n`).join(''))
+        await write(views.map(jsonLine).join(''))
         entries += views.length
         cli.progress(`${entries} entries exported`)
       }

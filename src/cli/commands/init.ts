@@ -5,6 +5,8 @@ import { checkOrigin } from '../../append/keys.ts'
 import type { Cli } from '../cli.ts'
 import { asUsage } from '../failure.ts'
 import type { Act } from '../flags.ts'
+import { withReader } from '../log.ts'
+import { jsonLine } from '../text.ts'
 
 interface Options {
   readonly origin?: string
@@ -26,8 +28,10 @@ async function init(cli: Cli, { origin, encryption }: Options): Promise<undefine
     { file: cli.file, keys: cli.keys, origin, encryption },
     systemWorld(),
   )
+  // So that a missing index is a missing index from now on, and worth a word.
+  await withReader(cli, reader => reader.catchUp())
   if (cli.json) {
-    await cli.print(`${JSON.stringify({ origin: made.origin, log: made.file, keys: made.keys, vkeys, sealKey })}\n`)
+    await cli.print(jsonLine({ origin: made.origin, log: made.file, keys: made.keys, vkeys, sealKey }))
     return
   }
   const bold = (text: string) => cli.style('bold', text)

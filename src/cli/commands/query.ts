@@ -6,6 +6,7 @@ import { asUsage } from '../failure.ts'
 import { type Act, integer, limit, repeated } from '../flags.ts'
 import { withReader } from '../log.ts'
 import { pagesOf, rowTable } from '../rows.ts'
+import { jsonLine } from '../text.ts'
 
 /** The flags of a filter, for every command that takes one. */
 export interface FilterFlags {
@@ -90,17 +91,12 @@ async function query(cli: Cli, { limit, after, order, ...flags }: Options): Prom
   const filter = filterOf(flags)
   const page = { limit, order, ...(after === undefined ? {} : { after }) }
   await withReader(cli, async reader => {
-    if (cli.json) {
-      for await (const views of pagesOf(page, part => reader.query(filter, part))) {
-        await cli.print(views.map(view => `${JSON.stringify(view)}\n`).join(''))
-      }
-      return
-    }
     let shown = 0
-    for await (const rows of pagesOf(page, part => reader.list(filter, part))) {
-      await cli.print(rowTable(cli, rows, { title: shown === 0 }))
-      shown += rows.length
+    for await (const views of pagesOf(page, part => reader.query(filter, part))) {
+      await cli.print(cli.json ? views.map(jsonLine).join('') : rowTable(cli, views, { title: shown === 0 }))
+      shown += views.length
     }
+    if (cli.json) return
     if (shown === 0) cli.say('no entry matches')
     else if (shown === limit) cli.say(`the first ${shown}; --limit gives more`)
   })

@@ -5,6 +5,7 @@ import type { Cli } from '../cli.ts'
 import { type Act, integer } from '../flags.ts'
 import { entryName, noEntry, withReader } from '../log.ts'
 import { entryText, pagesOf, rowTable } from '../rows.ts'
+import { jsonLine } from '../text.ts'
 
 /** How often a followed log is looked at, in milliseconds. */
 const pollMs = 200
@@ -34,7 +35,7 @@ async function show(cli: Cli, { leaf }: { leaf?: boolean }, [name = '']: readonl
     }
     const entry = await reader.get(wanted)
     if (entry === undefined) throw noEntry(wanted)
-    await cli.print(cli.json ? `${JSON.stringify(entry)}\n` : entryText(cli, entry))
+    await cli.print(cli.json ? jsonLine(entry) : entryText(cli, entry))
   })
   return
 }
@@ -59,17 +60,10 @@ async function printAfter(cli: Cli, reader: Reader, last: number, title: boolean
   const page = { limit: Number.POSITIVE_INFINITY, order: 'asc', ...(last < 0 ? {} : { after: last }) } as const
   let seen = last
   let withTitle = title
-  if (cli.json) {
-    for await (const views of pagesOf(page, part => reader.query({}, part))) {
-      await cli.print(views.map(view => `${JSON.stringify(view)}\n`).join(''))
-      seen = views.at(-1)!.seq
-    }
-    return seen
-  }
-  for await (const rows of pagesOf(page, part => reader.list({}, part))) {
-    await cli.print(rowTable(cli, rows, { title: withTitle }))
+  for await (const views of pagesOf(page, part => reader.query({}, part))) {
+    await cli.print(cli.json ? views.map(jsonLine).join('') : rowTable(cli, views, { title: withTitle }))
     withTitle = false
-    seen = rows.at(-1)!.seq
+    seen = views.at(-1)!.seq
   }
   return seen
 }

@@ -11,7 +11,7 @@ import type { Cli } from '../cli.ts'
 import { CliError, type ExitCode, exitCodes } from '../failure.ts'
 import { type Act, repeated } from '../flags.ts'
 import { readWhole, strictText } from '../input.ts'
-import { visible } from '../text.ts'
+import { jsonLine, visible } from '../text.ts'
 import { vkeysOf } from './verify.ts'
 
 interface Options {
@@ -62,11 +62,11 @@ async function verifyProof(cli: Cli, options: Options): Promise<ExitCode> {
       signatures: verified.map(signatureOf),
       ...(parsed === undefined ? {} : { leaf: parsed }),
     }
-    await cli.print(cli.json ? `${JSON.stringify(proved)}\n` : provedText(cli, proved))
+    await cli.print(cli.json ? jsonLine(proved) : provedText(cli, proved))
     return exitCodes.done
   } catch (error) {
     if (!(error instanceof AuditError)) throw error
-    if (cli.json) await cli.print(`${JSON.stringify({ valid: false, message: error.message })}\n`)
+    if (cli.json) await cli.print(jsonLine({ valid: false, message: error.message }))
     cli.warn(error.message)
     return exitCodes.tampered
   }

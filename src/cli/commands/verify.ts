@@ -11,7 +11,7 @@ import { CliError, type ExitCode, exitCodes, UsageError } from '../failure.ts'
 import { type Act, integer, repeated } from '../flags.ts'
 import { readWhole, strictText } from '../input.ts'
 import { needLog } from '../log.ts'
-import { count, shown, visible } from '../text.ts'
+import { count, jsonLine, shown, visible } from '../text.ts'
 import { reportUnreadable } from '../unreadable.ts'
 
 interface Options {
@@ -53,7 +53,7 @@ async function verify(cli: Cli, options: Options): Promise<ExitCode> {
   if (from !== undefined && to !== undefined && from > to) throw new UsageError('--from is behind --to')
   const report = await judge(cli, { from, to, deep, anchors, sealKey, vkeys })
   cli.progress(undefined)
-  await cli.print(cli.json ? `${JSON.stringify(report)}\n` : reportText(cli, report))
+  await cli.print(cli.json ? jsonLine(report) : reportText(cli, report))
   return exitOfReport(report, options.complete === true)
 }
 
