@@ -1,6 +1,6 @@
 /** A long file of JSON lines through the command line, while the memory of that process is watched from outside. */
-import { spawn } from 'node:child_process'
-import { createWriteStream, existsSync, readFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { createWriteStream, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -10,20 +10,20 @@ import { type Bench, logPlaces, type Measured, removeLog } from './bench.ts'
 import { entryAt } from './entries.ts'
 import { digits } from './measure.ts'
 
+const source = fileURLToPath(new URL('../src/cli/commands/ingest.ts', import.meta.url))
 const program = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
 
 /** `undefined` where there is no such command yet, or no way to watch a process. */
 export async function ingest(bench: Bench): Promise<Measured | undefined> {
   const count = bench.sizes.ingest
-  const command = fileURLToPath(new URL('../src/cli/commands/ingest.ts', import.meta.url))
-  if (count === undefined || !existsSync(command) || !existsSync('/proc/self/status')) return undefined
+  if (count === undefined || !existsSync(source) || !existsSync('/proc/self/status')) return undefined
   const input = join(bench.folder, 'ingest.jsonl')
   await pipeline(Readable.from(lines(count)), createWriteStream(input))
 
   const { file, keys } = logPlaces(bench, 'ingest')
-  const child = spawn(process.execPath, [program, '--log', file, '--keys', keys, '--quiet', 'ingest', input], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const command = [program, '--log', file, '--keys', keys, '--quiet']
+  execFileSync(process.execPath, [...command, 'init'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [...command, 'ingest', input], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.on('data', chunk => {
     said = (said + chunk).slice(-2000)
@@ -40,6 +40,7 @@ export async function ingest(bench: Bench): Promise<Measured | undefined> {
     if (memory !== undefined) samples.push({ at: performance.now() - started, ...memory })
   }
   const code = await ended
+  rmSync(input)
   const took = performance.now() - started
   if (code !== 0) {
     removeLog(bench, 'ingest')

@@ -1,7 +1,7 @@
 /** Entries for people: a table that fits into the terminal, and one entry in full. */
-import type { Actor } from '../core/entry.ts'
+import type { Actor, Leaf } from '../core/entry.ts'
 import type { EntryView } from '../core/view.ts'
-import type { ListRow, PageOptions } from '../trail/audit-trail.ts'
+import type { PageOptions } from '../trail/audit-trail.ts'
 import type { Cli } from './cli.ts'
 import { type Column, layOut, shown, visible } from './text.ts'
 
@@ -45,7 +45,7 @@ function said({ kind, outcome }: EntryView): string {
 }
 
 /** What was done, with the tool that did it. */
-export function operationText({ operation, attributes }: EntryView): string {
+export function operationText({ operation, attributes }: Leaf): string {
   const tool = attributes?.['gen_ai.tool.name']
   return tool === undefined ? operation : `${operation} ${tool}`
 }

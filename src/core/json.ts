@@ -77,9 +77,9 @@ function writeNumber(value: number, root: string, parent: Place | undefined, key
   return numberText(value)
 }
 
-/** The one text of a finite number (RFC 8785, section 3.2.2.3): JavaScript's own, and no negative zero. */
+/** The one text of a finite number (RFC 8785, section 3.2.2.3): JavaScript’s own, which has no negative zero. */
 export function numberText(value: number): string {
-  return String(value === 0 ? 0 : value)
+  return String(value)
 }
 
 function writeObject(

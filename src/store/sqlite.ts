@@ -5,9 +5,9 @@
  * that fills it, into compressed **blocks** of 32, leaves apart from content, so that erasing content never touches a
  * leaf. A commit of one entry writes a tail row, a seal and the head: no secondary index, no growing blob.
  */
-import { constants as zlib, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { AuditError } from '../core/errors.ts'
 import type { Seal } from '../core/seal.ts'
+import { packContents, packLeaves, unpackContents, unpackLeaves } from './block.ts'
 import { asAuditError, type Connection, openSqliteFile, type Schema, toAuditError } from './sqlite-file.ts'
 import type { Batch, Head, MaybePromise, NewEntry, Store, StoredCheckpoint, StoredEntry } from './store.ts'
 
@@ -192,20 +192,8 @@ export class SqliteStore implements Store {
     const all = [...waiting, ...entries.slice(0, to - from)]
     for (let i = 0; i < all.length; i += blockSize) {
       const block = all.slice(i, i + blockSize)
-      this.#sql.addLeaves.run(
-        start + i,
-        pack(
-          block.map(({ leaf }) => leaf),
-          2,
-        ),
-      )
-      this.#sql.addContent.run(
-        start + i,
-        pack(
-          block.map(({ content }) => content),
-          4,
-        ),
-      )
+      this.#sql.addLeaves.run(start + i, packLeaves(block.map(({ leaf }) => leaf)))
+      this.#sql.addContent.run(start + i, packContents(block.map(({ content }) => content)))
     }
     if (waiting.length > 0) this.#sql.dropTail.run(from)
   }
@@ -270,43 +258,16 @@ function* pages<T extends { readonly size: number }>(
   for (let rows = read(from, to); rows.length > 0; rows = read(rows.at(-1)!.size, to)) yield* rows
 }
 
-const compression = { params: { [zlib.ZSTD_c_compressionLevel]: 1 } }
-
-/** Parts behind their lengths (2 bytes, as in a tlog-tiles bundle, or 4), compressed as one. */
-function pack(parts: readonly Uint8Array[], lengthBytes: 2 | 4): Uint8Array {
-  const out = Buffer.allocUnsafe(parts.reduce((sum, part) => sum + lengthBytes + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    at = out.writeUIntBE(part.length, at, lengthBytes)
-    out.set(part, at)
-    at += part.length
-  }
-  return zstdCompressSync(out, compression)
-}
-
-function unpack(data: Uint8Array, lengthBytes: 2 | 4): Uint8Array[] {
-  const bytes = zstdDecompressSync(data)
-  const out: Uint8Array[] = []
-  let at = 0
-  while (at + lengthBytes <= bytes.length) {
-    const length = bytes.readUIntBE(at, lengthBytes)
-    at += lengthBytes
-    out.push(bytes.subarray(at, at + length))
-    at += length
-  }
-  return out
-}
-
 /** The entries of a block. What cannot be unpacked any more is not there: the check will say so, entry by entry. */
 function openBlock(first: number, data: unknown, content: unknown): StoredEntry[] {
-  const leaves = unpackOrNothing(data, 2)
-  const contents = content === undefined ? [] : unpackOrNothing(content, 4)
+  const leaves = orNothing(() => unpackLeaves(asBytes(data)))
+  const contents = content === undefined ? [] : orNothing(() => unpackContents(asBytes(content)))
   return leaves.map((leaf, i) => ({ seq: first + i, leaf, content: contents[i] ?? new Uint8Array(0) }))
 }
 
-function unpackOrNothing(data: unknown, lengthBytes: 2 | 4): Uint8Array[] {
+function orNothing(unpack: () => Uint8Array[]): Uint8Array[] {
   try {
-    return unpack(asBytes(data), lengthBytes)
+    return unpack()
   } catch {
     return []
   }

@@ -1,8 +1,8 @@
 /** What someone with write access to the file, and the key that opens it, can do: everything. */
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import Database from 'better-sqlite3-multiple-ciphers'
 import { leafHash } from '../../src/core/hash.ts'
 import { RightEdge } from '../../src/core/tree.ts'
+import { packContents, packLeaves, unpackContents, unpackLeaves } from '../../src/store/block.ts'
 
 export interface Row {
   leaf: Uint8Array
@@ -25,8 +25,8 @@ export class Tamper {
     }
     const blocks = this.db.prepare('SELECT first, leaves.data, content.data FROM leaves JOIN content USING (first)')
     for (const [first, leaves, content] of blocks.raw().all() as [number, Buffer, Buffer][]) {
-      const contents = unpack(content, 4)
-      unpack(leaves, 2).forEach((leaf, i) => {
+      const contents = unpackContents(content)
+      unpackLeaves(leaves).forEach((leaf, i) => {
         const tile = this.db.prepare('SELECT hashes FROM tile WHERE level = 0 AND n = ?').pluck()
         const hashes = tile.get(Math.floor(first / 256)) as Buffer
         const at = ((first + i) % 256) * 32
@@ -58,20 +58,8 @@ export class Tamper {
     db.exec('DELETE FROM leaves; DELETE FROM content; DELETE FROM tail')
     for (let first = 0; first < blocked; first += 32) {
       const block = rows.slice(first, first + 32).filter(row => row !== undefined)
-      db.prepare('INSERT INTO leaves VALUES (?, ?)').run(
-        first,
-        pack(
-          block.map(({ leaf }) => leaf),
-          2,
-        ),
-      )
-      db.prepare('INSERT INTO content VALUES (?, ?)').run(
-        first,
-        pack(
-          block.map(({ content }) => content),
-          4,
-        ),
-      )
+      db.prepare('INSERT INTO leaves VALUES (?, ?)').run(first, packLeaves(block.map(({ leaf }) => leaf)))
+      db.prepare('INSERT INTO content VALUES (?, ?)').run(first, packContents(block.map(({ content }) => content)))
     }
     rows.forEach((row, seq) => {
       if (row === undefined) return
@@ -99,8 +87,8 @@ export class Tamper {
     for (const { level, index, hashes } of tiles)
       db.prepare('INSERT INTO tile VALUES (?, ?, ?)').run(level, index, hashes)
     for (let first = 0; first < blocked; first += 32) {
-      db.prepare('INSERT INTO leaves VALUES (?, ?)').run(first, pack([], 2))
-      db.prepare('INSERT INTO content VALUES (?, ?)').run(first, pack([], 4))
+      db.prepare('INSERT INTO leaves VALUES (?, ?)').run(first, packLeaves([]))
+      db.prepare('INSERT INTO content VALUES (?, ?)').run(first, packContents([]))
     }
     db.prepare('UPDATE head SET size = ?, root = ?').run(size, edge.root())
     return this.save()
@@ -109,24 +97,4 @@ export class Tamper {
   close(): void {
     this.db.close()
   }
-}
-
-function pack(parts: readonly Uint8Array[], lengthBytes: number): Buffer {
-  const framed = parts.flatMap(part => {
-    const length = Buffer.alloc(lengthBytes)
-    length.writeUIntBE(part.length, 0, lengthBytes)
-    return [length, part]
-  })
-  return zstdCompressSync(Buffer.concat(framed), { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
-}
-
-function unpack(data: Buffer, lengthBytes: number): Buffer[] {
-  const bytes = zstdDecompressSync(data)
-  const out: Buffer[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const length = bytes.readUIntBE(at, lengthBytes)
-    out.push(bytes.subarray(at + lengthBytes, at + lengthBytes + length))
-    at += lengthBytes + length
-  }
-  return out
 }

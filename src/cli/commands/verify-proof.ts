@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { toHex } from '../../core/bytes.ts'
 import { peekCheckpoint } from '../../core/checkpoint.ts'
+import type { Leaf } from '../../core/entry.ts'
 import { AuditError } from '../../core/errors.ts'
 import { leafHashHex } from '../../core/hash.ts'
 import { parseLeaf } from '../../core/leaf.ts'
@@ -11,6 +12,7 @@ import type { Cli } from '../cli.ts'
 import { CliError, type ExitCode, exitCodes } from '../failure.ts'
 import { type Act, repeated } from '../flags.ts'
 import { readWhole, strictText } from '../input.ts'
+import { operationText } from '../rows.ts'
 import { jsonLine, visible } from '../text.ts'
 import { vkeysOf } from './verify.ts'
 
@@ -104,14 +106,14 @@ function provedText(
     rootHash: string
     entryHash: string
     signatures: readonly ReturnType<typeof signatureOf>[]
-    leaf?: { operation: string; component: string; time: string; outcome?: string } | undefined
+    leaf?: Leaf
   },
 ): string {
   const what =
     leaf === undefined
       ? []
       : [
-          `  what       ${visible(`${leaf.operation} by ${leaf.component}${leaf.outcome ? `, ${leaf.outcome}` : ''}`)}`,
+          `  what       ${visible(`${operationText(leaf)} by ${leaf.component}${leaf.outcome ? `, ${leaf.outcome}` : ''}`)}`,
           `  when       ${visible(leaf.time)}`,
         ]
   return [
