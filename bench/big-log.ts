@@ -238,10 +238,10 @@ export async function opening(bench: Bench, log: BigLog): Promise<Measured> {
   removeLog(bench, 'empty')
   const of = (reports: readonly OpenReport[], key: keyof OpenReport) => reports.map(report => report[key])
   const openMs = of(rounds.long, 'openMs')
-  const more = of(rounds.long, 'rss').map((rss, i) => (rss - rounds.empty[i]!.rss) / 2 ** 20)
+  const more = of(rounds.long, 'rss').map((rss, i) => (rss - rounds.empty[i]!.rss) / 1e6)
   const row = (name: string, reports: readonly OpenReport[]) =>
-    `| ${name} | ${spread(of(reports, 'openMs'))} | ${spread(of(reports, 'appendMs'))} | ${spread(of(reports, 'rss').map(rss => rss / 2 ** 20))} |`
-  bench.say(`open: ${digits(median(openMs))} ms, ${digits(median(more))} MiB more than an empty log`)
+    `| ${name} | ${spread(of(reports, 'openMs'))} | ${spread(of(reports, 'appendMs'))} | ${spread(of(reports, 'rss').map(rss => rss / 1e6))} |`
+  bench.say(`open: ${digits(median(openMs))} ms, ${digits(median(more))} MB more than an empty log`)
   return {
     figures: { openMs: median(openMs), openMegabytes: median(more) },
     spreads: { openMs: spread(openMs), openMegabytes: spread(more) },
@@ -249,7 +249,7 @@ export async function opening(bench: Bench, log: BigLog): Promise<Measured> {
     text: [
       `${opens} fresh processes each, in turns, after one that warms the disk's cache; with both threads, from the call of \`openAuditLog\` until it resolves, then until a first entry is acknowledged, then the resident memory of the process${built === undefined ? '; the package could not be built, so all of it runs from source' : '; from the built package, as it is installed'}.`,
       '',
-      '| median (range) | open, ms | first append, ms | memory, MiB |',
+      '| median (range) | open, ms | first append, ms | memory, MB |',
       '|---|---|---|---|',
       row(`log of ${digits(big)} entries`, rounds.long),
       row('empty log', rounds.empty),

@@ -55,13 +55,13 @@ export async function ingest(bench: Bench): Promise<Measured | undefined> {
     Math.max(...samples.filter(({ at }) => at > (took * (n - 1)) / 4 && at <= (took * n) / 4).map(({ rss }) => rss))
   const quarters = [1, 2, 3, 4].map(quarter)
   const growth = quarters[3]! / quarters[1]!
-  bench.say(`ingest: ${digits(took / 1000)} s, peak ${digits(peak)} MiB`)
+  bench.say(`ingest: ${digits(took / 1000)} s, peak ${digits(peak)} MB`)
   return {
     figures: { ingestPeakMegabytes: peak, ingestGrowth: growth },
-    spreads: { ingestGrowth: `by quarters ${quarters.map(rss => digits(rss)).join(', ')} MiB` },
+    spreads: { ingestGrowth: `by quarters ${quarters.map(rss => digits(rss)).join(', ')} MB` },
     title: 'Ingest from the command line',
     text: [
-      `\`memmimic-audit ingest\` of ${digits(count)} JSON lines into a new log, run from source: ${digits(took / 1000)} s, ${digits((count / took) * 1000)} entries a second. Peak resident memory of the process (VmHWM): ${digits(peak)} MiB. The most in each quarter of the run: ${quarters.map(rss => digits(rss)).join(', ')} MiB; flat means that the last is at most 1.1 × the second.`,
+      `\`memmimic-audit ingest\` of ${digits(count)} JSON lines into a new log, run from source: ${digits(took / 1000)} s, ${digits((count / took) * 1000)} entries a second. Peak resident memory of the process (VmHWM): ${digits(peak)} MB. The most in each quarter of the run: ${quarters.map(rss => digits(rss)).join(', ')} MB; flat means that the last is at most 1.1 × the second.`,
     ],
   }
 }
@@ -74,11 +74,11 @@ function* lines(count: number): Iterable<string> {
   }
 }
 
-/** MiB in use now, and at most so far. */
+/** MB in use now, and at most so far. */
 function memoryOf(pid: number | undefined): { rss: number; peak: number } | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-    const of = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)![1]) / 1024
+    const of = (name: string) => (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)![1]) * 1024) / 1e6
     return { rss: of('VmRSS'), peak: of('VmHWM') }
   } catch {
     return undefined

@@ -81,7 +81,7 @@ const goals: Readonly<Record<keyof Figures, Goal>> = {
     what: 'memory after opening it, more than an empty log',
     goal: '≤ 30 MB',
     limit: 30,
-    unit: 'MiB',
+    unit: 'MB',
     ifMissed: 'The caches of SQLite, 8 MB a connection, fill as the log is read.',
   },
   queryP95Ms: {
@@ -111,7 +111,7 @@ const goals: Readonly<Record<keyof Figures, Goal>> = {
     what: 'ingest from the command line, peak memory',
     goal: '≤ 250 MB',
     limit: 250,
-    unit: 'MiB',
+    unit: 'MB',
     ifMissed: 'Lines wait in memory faster than they are committed. To mend: fewer entries in flight.',
   },
   ingestGrowth: {

@@ -101,17 +101,21 @@ export class ImmutableAuditLogger {
 
   #send(group: Group): void {
     if (group === this.#group) this.#group = newGroup()
-    const { drafts, resolves, rejects } = group
-    this.#writer.append(drafts).then(
-      receipts => {
-        this.#answered(group)
-        for (let i = 0; i < receipts.length; i++) resolves[i]!(receipts[i]!)
-      },
+    this.#writer.append(group.drafts).then(
+      receipts => this.#acknowledge(group, receipts),
       error => {
         this.#answered(group)
-        for (const reject of rejects) reject(error)
+        for (const reject of group.rejects) reject(error)
       },
     )
+  }
+
+  /** Whoever is answered goes on at once, so a thousand at a time would hold up everything else in the process. */
+  #acknowledge(group: Group, receipts: readonly Receipt[], from = 0): void {
+    const to = Math.min(from + maxAnswers, receipts.length)
+    for (let i = from; i < to; i++) group.resolves[i]!(receipts[i]!)
+    if (to < receipts.length) setImmediate(() => this.#acknowledge(group, receipts, to))
+    else this.#answered(group)
   }
 
   #answered({ drafts, bytes }: Group): void {
@@ -121,8 +125,10 @@ export class ImmutableAuditLogger {
   }
 }
 
-/** Drafts in one message to the writer: few enough that the host is not held up by its answer. */
-const maxMessage = 500
+/** Drafts in one message to the writer. */
+const maxMessage = 256
+/** Answers in one turn of the event loop: about a millisecond of work, with what those who waited do next. */
+const maxAnswers = 64
 
 /** An intent says whose it is, so that the next start can tell whether it may still be finished. */
 function withMark(input: EntryInput): EntryInput {

@@ -41,7 +41,8 @@ export function parseTime(text: string): Micros | undefined {
     readSecond = second
     readMicros = micros
   }
-  return readMicros + part
+  const micros = readMicros + part
+  return Number.isSafeInteger(micros) ? micros : undefined
 }
 
 /** A version 7 UUID (RFC 9562, section 5.7) of a millisecond and 10 random bytes. */

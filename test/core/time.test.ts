@@ -84,6 +84,12 @@ describe('an instant', () => {
     '2026-W48-1T00:00:00.000000Z',
     '+002026-11-23T14:07:00.0000Z',
     '-02026-11-23T14:07.000000Z ',
+    // Beyond 2^53 microseconds, where two texts would be one number.
+    '2255-06-05T23:47:34.740992Z',
+    '2300-01-01T00:00:00.000001Z',
+    '2300-01-01T00:00:00.000002Z',
+    '9999-12-31T23:59:59.999999Z',
+    '0000-01-01T00:00:00.000000Z',
   ])('has one spelling, and not %j', text => {
     expect(parseTime(text)).toBeUndefined()
   })
