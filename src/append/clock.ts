@@ -29,23 +29,28 @@ export function systemWorld(): World {
   }
 }
 
-/** Makes ids from random bytes drawn many at a time. */
+/** Makes version 7 UUIDs from random bytes drawn many at a time. */
 export class IdSource {
   readonly #world: World
-  #pool: Uint8Array = new Uint8Array(0)
-  #at = 0
+  /** What of an id is random, ready to be put behind a time. */
+  #ends: string[] = []
+  #ms = -1
+  #start = ''
 
   constructor(world: World) {
     this.#world = world
   }
 
   next(time: Micros): string {
-    if (this.#at + 10 > this.#pool.length) {
-      this.#pool = this.#world.random(10 * 256)
-      this.#at = 0
+    const ms = Math.floor(time / 1000)
+    if (this.#ends.length === 0) {
+      const random = this.#world.random(10 * 256)
+      for (let at = 0; at < random.length; at += 10) this.#ends.push(uuidv7(0, random, at).slice(14))
     }
-    const id = uuidv7(Math.floor(time / 1000), this.#pool, this.#at)
-    this.#at += 10
-    return id
+    if (ms !== this.#ms) {
+      this.#start = uuidv7(ms, new Uint8Array(10)).slice(0, 14)
+      this.#ms = ms
+    }
+    return this.#start + this.#ends.pop()!
   }
 }

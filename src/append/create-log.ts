@@ -5,7 +5,7 @@
  * do; from there on anyone who finds keys without a log finishes the work by giving the file its name.
  */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { captureEntry } from '../core/capture.ts'
 import { AuditError } from '../core/errors.ts'
@@ -92,7 +92,6 @@ async function writeGenesis(
 ): Promise<void> {
   const store = openSqliteStore({ file, key: keys.storage, mode: 'create' })
   try {
-    chmodSync(file, 0o600)
     const anchor = new FileAnchor(anchorFile(folder))
     const sequencer = new Sequencer({ store, keys, anchor, world })
     const { origin, vkeys } = keys

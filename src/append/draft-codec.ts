@@ -20,10 +20,11 @@ export function encodeDrafts(drafts: readonly Draft[]): EncodedDrafts {
   let count = 0
   for (const { sealed } of drafts) count += 2 + fixedTexts + sealed.length
   const numbers = new Float64Array(count)
-  let text = ''
+  // Joined in one go: a text that grows piece by piece is a tree until the message is made.
+  const parts: string[] = []
   let at = 0
   const add = (part: string) => {
-    text += part
+    parts.push(part)
     numbers[at++] = part.length
   }
   for (const draft of drafts) {
@@ -36,7 +37,7 @@ export function encodeDrafts(drafts: readonly Draft[]): EncodedDrafts {
     add(draft.trace)
     for (const part of draft.sealed) add(part)
   }
-  return { text, numbers }
+  return { text: parts.join(''), numbers }
 }
 
 export function decodeDrafts({ text, numbers }: EncodedDrafts): Draft[] {
@@ -51,8 +52,17 @@ export function decodeDrafts({ text, numbers }: EncodedDrafts): Draft[] {
   while (at < numbers.length) {
     const time = numbers[at++]!
     const parts = numbers[at++]!
-    const fixed = { id: take(), time, first: take(), middle: take(), level: take(), trace: take() }
-    drafts.push({ ...fixed, sealed: Array.from({ length: parts }, take) })
+    const draft = {
+      id: take(),
+      time,
+      first: take(),
+      middle: take(),
+      level: take(),
+      trace: take(),
+      sealed: [] as string[],
+    }
+    for (let i = 0; i < parts; i++) draft.sealed.push(take())
+    drafts.push(draft)
   }
   return drafts
 }
@@ -73,8 +83,8 @@ export function encodeReceipts(receipts: readonly Receipt[]): EncodedReceipts {
   }
 }
 
-export function decodeReceipts(drafts: readonly Draft[], { seq, times, hashes }: EncodedReceipts): Receipt[] {
-  return drafts.map(({ id }, i) => ({
+export function decodeReceipts(ids: readonly string[], { seq, times, hashes }: EncodedReceipts): Receipt[] {
+  return ids.map((id, i) => ({
     seq: seq + i,
     id,
     entryHash: hashes.slice(64 * i, 64 * i + 64),

@@ -19,7 +19,7 @@ export interface LoggerOptions {
 
 /** Entries of one moment, and who waits for them. */
 interface Group {
-  readonly drafts: Draft[]
+  drafts: Draft[]
   readonly resolves: ((receipt: Receipt) => void)[]
   readonly rejects: ((error: unknown) => void)[]
   bytes: number
@@ -101,7 +101,9 @@ export class ImmutableAuditLogger {
 
   #send(group: Group): void {
     if (group === this.#group) this.#group = newGroup()
-    this.#writer.append(group.drafts).then(
+    const { drafts } = group
+    group.drafts = []
+    this.#writer.append(drafts).then(
       receipts => this.#acknowledge(group, receipts),
       error => {
         this.#answered(group)
@@ -118,8 +120,8 @@ export class ImmutableAuditLogger {
     else this.#answered(group)
   }
 
-  #answered({ drafts, bytes }: Group): void {
-    this.#waiting -= drafts.length
+  #answered({ resolves, bytes }: Group): void {
+    this.#waiting -= resolves.length
     this.#waitingBytes -= bytes
     if (this.#waiting === 0) for (const done of this.#idle.splice(0)) done()
   }

@@ -5,7 +5,7 @@
  * looks whether another was there meanwhile, and goes on from the head as it stands. So the log cannot fork.
  */
 
-import { equal } from '../core/bytes.ts'
+import { equal, toHex } from '../core/bytes.ts'
 import type { Draft } from '../core/capture.ts'
 import { openCheckpoint, signCheckpoint } from '../core/checkpoint.ts'
 import type { Receipt } from '../core/entry.ts'
@@ -14,7 +14,7 @@ import { genesisHash, hashLength, leafHashHex, writeHashHex } from '../core/hash
 import { leafText, parseLeaf } from '../core/leaf.ts'
 import { epochMicros, epochOf, type Seal, type SealKey, sealMac } from '../core/seal.ts'
 import { commitment, saltLength } from '../core/sealed.ts'
-import { partialWidth } from '../core/tile.ts'
+import { partialWidth, tileWidth } from '../core/tile.ts'
 import { formatTime, type Micros, parseTime } from '../core/time.ts'
 import { RightEdge, rootAt } from '../core/tree.ts'
 import type { Batch, Head, NewEntry, Store } from '../store/store.ts'
@@ -46,8 +46,8 @@ export class Sequencer {
   readonly #world: World
   /** Where this process last saw the log end; `undefined` when it must look again. */
   #tip: Tip | undefined
-  /** The size that was last signed by this process. */
-  #signed = 0
+  /** The size that this process last handed to the anchor. */
+  #anchored = 0
 
   constructor({ store, keys, anchor, world }: SequencerOptions) {
     this.#store = store
@@ -105,17 +105,29 @@ export class Sequencer {
     const head = await this.#store.head()
     if (head === undefined) return undefined
     const last = await this.#store.lastCheckpoint()
-    if (last?.size === head.size || this.#signed === head.size) return last?.note
+    const signed = last?.size === head.size && this.#isSigned(last.note, head) ? last.note : undefined
+    if (signed !== undefined && this.#anchored === head.size) return signed
     await this.checkAnchor()
-    const { origin } = this.#keys
-    const note = signCheckpoint(
-      { origin, size: head.size, root: head.root },
-      this.#keys.signers(Math.floor(this.#world.now() / 1e6)),
-    )
-    await this.#store.putCheckpoint({ size: head.size, note })
-    this.#signed = head.size
+    const note = signed ?? this.#sign(head)
+    if (signed === undefined) await this.#store.putCheckpoint({ size: head.size, note })
+    // A crash before this line leaves the anchor behind; the next checkpoint, or the next start, brings it on.
     this.#anchor.write(note)
+    this.#anchored = head.size
     return note
+  }
+
+  #sign({ size, root }: Head): string {
+    const { origin } = this.#keys
+    return signCheckpoint({ origin, size, root }, this.#keys.signers(Math.floor(this.#world.now() / 1e6)))
+  }
+
+  #isSigned(note: string, head: Head): boolean {
+    try {
+      const { checkpoint } = openCheckpoint(note, this.#keys.origin, this.#keys.verifiers)
+      return checkpoint.size === head.size && equal(checkpoint.root, head.root)
+    } catch {
+      return false
+    }
   }
 
   /**
@@ -167,7 +179,7 @@ export class Sequencer {
       Array.from({ length: Math.ceil(Math.log2(head.size + 1) / 8) }, (_, level) =>
         partialWidth(level, head.size) === 0
           ? undefined
-          : this.#store.tile(level, Math.floor(head.size / 256 ** (level + 1))),
+          : this.#store.tile(level, Math.floor(head.size / tileWidth ** (level + 1))),
       ),
     )
     const edge = RightEdge.load(head.size, level => tiles[level] ?? new Uint8Array(0))
@@ -180,7 +192,13 @@ export class Sequencer {
     if (last === undefined || parsed.problem !== undefined) {
       throw new AuditError('damaged', `the newest entry of the log, ${head.size - 1}, ${parsed.problem}: run verify`)
     }
-    return { edge, lastHash: leafHashHex(last.leaf), lastTime: parseTime(parsed.leaf.time)! }
+    const lastHash = leafHashHex(last.leaf)
+    const newest = await this.#store.tile(0, Math.floor((head.size - 1) / tileWidth))
+    const at = ((head.size - 1) % tileWidth) * hashLength
+    if (newest === undefined || lastHash !== toHex(newest.subarray(at, at + hashLength))) {
+      throw new AuditError('damaged', `the newest entry of the log, ${head.size - 1}, was changed: run verify`)
+    }
+    return { edge, lastHash, lastTime: parseTime(parsed.leaf.time)! }
   }
 
   /** Whether the log contains the tree that was promised. */
@@ -250,7 +268,8 @@ function contentOf(drafts: readonly Draft[], world: World): { content: Uint8Arra
     values += sealed.length / 2
     for (const text of sealed) bytes += Buffer.byteLength(text)
   }
-  const salts = world.random(values * saltLength)
+  const drawn = world.random(values * saltLength)
+  const salts = Buffer.from(drawn.buffer, drawn.byteOffset, drawn.byteLength)
   const out = Buffer.allocUnsafeSlow(bytes + values * (4 + 1 + saltLength + 1))
   let at = 0
   let salt = 0
@@ -260,7 +279,7 @@ function contentOf(drafts: readonly Draft[], world: World): { content: Uint8Arra
     for (let i = 0; i < sealed.length; i += 2) {
       const from = at + 4
       out[from] = 2
-      out.set(salts.subarray(salt, salt + saltLength), from + 1)
+      salts.copy(out, from + 1, salt, salt + saltLength)
       salt += saltLength
       at = from + 1 + saltLength
       at += out.write(sealed[i]!, at)

@@ -86,8 +86,11 @@ export async function startWriterThread(options: WriterOptions): Promise<Writer>
   const remote = new Remote(new URL('./writer-thread', import.meta.url), options, ports)
   await remote.call('open', undefined)
   return {
-    async append(drafts) {
-      return decodeReceipts(drafts, await remote.call<EncodedReceipts>('append', encodeDrafts(drafts)))
+    append(drafts) {
+      // Only the ids are kept: what waits for an answer survives every collection of garbage until it comes.
+      const ids = drafts.map(({ id }) => id)
+      const answer = remote.call<EncodedReceipts>('append', encodeDrafts(drafts))
+      return answer.then(receipts => decodeReceipts(ids, receipts))
     },
     checkpoint: () => remote.call('checkpoint', undefined),
     async close() {

@@ -22,7 +22,7 @@ export async function writeAtomically(
     }
     renameSync(fresh, file)
   } catch (error) {
-    rmSync(fresh, { force: true })
+    drop(fresh)
     throw asWriteError(file, error)
   }
 }
@@ -35,8 +35,16 @@ export function putFile(file: string, bytes: string | Uint8Array): void {
     writeFileSync(fresh, bytes)
     renameSync(fresh, file)
   } catch (error) {
-    rmSync(fresh, { force: true })
+    drop(fresh)
     throw asWriteError(file, error)
+  }
+}
+
+function drop(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch {
+    // What kept the file from being written may keep it from being there at all.
   }
 }
 

@@ -106,7 +106,7 @@ const severityOf: Readonly<Record<FindingType, Severity>> = {
   tree_mismatch: 'high',
   rollback: 'critical',
   fork: 'critical',
-  index_mismatch: 'medium',
+  index_mismatch: 'high',
   disclosure_mismatch: 'high',
   disclosure_missing: 'medium',
   foreign_entry: 'high',

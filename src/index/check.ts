@@ -1,5 +1,5 @@
 /** Holds an index against its log, both ways: what a person changed in the index file is found here. */
-import type { Finding } from '../core/finding.ts'
+import { type Finding, finding } from '../core/finding.ts'
 import type { Connection } from '../store/sqlite-file.ts'
 import { type Facts, factsOf, idBytes } from './facts.ts'
 import type { LogSource } from './log-index.ts'
@@ -7,8 +7,8 @@ import { type Meta, type Row, statements } from './schema.ts'
 
 /** The finding for one way in which the index says something else than the log. */
 function mismatch(seq: number | undefined, message: string, facts: Partial<Finding> = {}): Finding {
-  const about = seq === undefined ? { message: `the index: ${message}` } : { seq, message: `entry ${seq}: ${message}` }
-  return { type: 'index_mismatch', severity: 'high', ...about, ...facts }
+  if (seq === undefined) return finding('index_mismatch', `the index: ${message}`, facts)
+  return finding('index_mismatch', `entry ${seq}: ${message}`, { seq, ...facts })
 }
 
 const step = 256

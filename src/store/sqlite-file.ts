@@ -2,7 +2,7 @@
  * An SQLite file as this project opens it: encrypted as a whole, in WAL mode, of a known schema, with every error as one
  * sentence. The log and its index are two such files.
  */
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3-multiple-ciphers'
 import { AuditError } from '../core/errors.ts'
 
@@ -56,7 +56,10 @@ export function openSqliteFile(options: OpenOptions): Connection {
     () => new Database(options.file, { readonly: options.mode === 'read', timeout: lockTimeout }),
   )
   try {
-    asAuditError(options.file, () => prepare(connection, options))
+    asAuditError(options.file, () => {
+      if (options.mode === 'create') chmodSync(options.file, 0o600)
+      prepare(connection, options)
+    })
     return connection
   } catch (error) {
     connection.close()

@@ -3,7 +3,7 @@
  *
  * A store keeps bytes and gives them back. It hashes nothing, judges nothing and indexes nothing by meaning. Results
  * may be asynchronous, and nothing here assumes one process, one clock or one log on the machine.
- * `test/store/contract.ts` is the proof of a store; `memory.ts` is the oracle.
+ * `testing/store-contract.ts` is the proof of a store; `memory.ts` is the oracle.
  */
 import type { Seal } from '../core/seal.ts'
 import type { Tile } from '../core/tree.ts'

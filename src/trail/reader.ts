@@ -5,7 +5,7 @@
  */
 import { MessagePort } from 'node:worker_threads'
 import { FileAnchor } from '../append/anchor.ts'
-import { loadPublicKeys, loadStorageKey, type PublicKeys, readSealKey } from '../append/keys.ts'
+import { loadPublicKeys, loadStorageKey, readSealKey } from '../append/keys.ts'
 import { anchorFile, indexFile } from '../append/places.ts'
 import { toHex } from '../core/bytes.ts'
 import { peekCheckpoint } from '../core/checkpoint.ts'

@@ -124,7 +124,7 @@ class Walk {
     await this.#genesis()
     if (await this.#begin()) {
       for (let at = this.#from; at < this.#to; at = nextTile(at)) {
-        await this.#tile(at, Math.min(nextTile(at), this.#to))
+        if (!(await this.#tile(at, Math.min(nextTile(at), this.#to)))) break
         this.#options.onProgress?.({ next: this.#edge.size, ...this.#completeness.state() }, this.#head.size)
         this.#options.signal?.throwIfAborted()
       }
@@ -210,14 +210,17 @@ class Walk {
 
   // The walk
 
-  async #tile(from: number, to: number): Promise<void> {
+  /** @returns false when nothing at all is left of a tile: then nothing behind it can be judged */
+  async #tile(from: number, to: number): Promise<boolean> {
     const index = Math.floor(from / tileWidth)
     const base = index * tileWidth
     const kept = await this.#log.tile(0, index)
     const width = Math.min(tileWidth, this.#head.size - base)
     const there = Math.floor((kept?.length ?? 0) / hashLength)
     if (there < width) {
-      this.#findings.find('tree_mismatch', `tile 0/${index} holds ${there} hashes instead of ${width}`, { seq: from })
+      this.#findings.find('tree_mismatch', `tile 0/${index} holds ${there} hashes instead of ${width}`, {
+        seq: Math.max(from, base + there),
+      })
     }
     const hex = kept === undefined ? '' : toHex(kept)
     const keptHash = (seq: number) => {
@@ -230,6 +233,12 @@ class Walk {
     const entries: StoredEntry[] = []
     for await (const some of this.#log.entries(from, to)) entries.push(...some)
 
+    if (hex === '' && entries.length === 0) {
+      const message = `the entries from ${from} on are not there: the log says that it has ${this.#head.size}`
+      this.#findings.find('missing_entry', message, { seq: from })
+      return false
+    }
+
     const placed = entries.length < to - from ? inPlace(entries, keptHash) : entries
     let at = 0
     for (let seq = from; seq < to; seq++) {
@@ -238,6 +247,7 @@ class Walk {
       else this.#missing(seq, keptHash(seq))
     }
     await this.#tilesAbove(this.#edge.takeFullTiles())
+    return true
   }
 
   #missing(seq: number, kept: string | undefined): void {

@@ -446,6 +446,14 @@ const moves: Move[] = [
     not: ['hash_mismatch', 'signature_invalid', 'rollback', 'fork'],
     play: file => file.db.prepare('UPDATE head SET root = ?').run(new Uint8Array(32)),
   },
+  {
+    row: '23',
+    move: 'say that the log is far longer than it is',
+    found: ['missing_entry'],
+    from: 'chained',
+    first: ({ log }) => log.store.head()!.size,
+    play: file => file.db.exec('UPDATE head SET size = 1000000000'),
+  },
   ...(['size', 'root', 'origin', 'signature', 'signer'] as const).map(
     (what): Move => ({
       row: '24',

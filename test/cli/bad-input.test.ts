@@ -19,7 +19,7 @@ const entries: [name: string, input: string | Uint8Array, says: RegExp][] = [
   ['a number', '7', /object/],
   ['null', 'null', /object/],
   ['broken UTF-8', bytes('{"operation":"', [0xff], '"}'), /UTF-8 \(byte 14\)/],
-  ['an unfinished character', bytes('{"operation":"', [0xe2, 0x82], '"}'), /UTF-8 \(byte 14\)/],
+  ['an unfinished character', bytes('{"operation":"', [0xe2, 0x82], '"}'), /UTF-8 \(byte 16\)/],
   ['UTF-16', Buffer.from('\ufeff{"operation":"o","component":"c"}', 'utf16le'), /UTF-8 \(byte 0\)/],
   ['a lone surrogate', entry('"userContext":"\\ud800"'), /\$\.userContext: .*lone surrogate/],
   ['a duplicate name', entry('"operation":"p"'), /\$\.operation: the name stands twice/],

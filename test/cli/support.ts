@@ -1,6 +1,6 @@
 /** The real command line as a child process, in a home of its own. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -38,6 +38,7 @@ export function makeHome(): Home {
 }
 
 export function homeIn(folder: string): Home {
+  mkdirSync(folder, { recursive: true })
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     HOME: folder,

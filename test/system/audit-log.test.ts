@@ -147,6 +147,7 @@ describe('opening', () => {
       'log.vkeys',
       'mldsa44.pem',
       'seal.key',
+      'storage.check',
       'storage.key',
     ])
     expect(created!.sealKey).toMatch(/^memmimic-audit-seal-key\+memmimic-audit\.local\/[0-9a-f]{16}\+/)
@@ -173,7 +174,7 @@ describe('opening', () => {
     [
       'a storage key that is not the log’s',
       'bad_key',
-      /cannot be read with this key/,
+      /storage\.key/,
       () => writeFileSync(join(keys, 'storage.key'), `${'00'.repeat(32)}\n`),
     ],
     ['keys that are gone', 'not_found', /is missing/, () => rmSync(join(keys, 'mldsa44.pem'))],
