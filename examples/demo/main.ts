@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
@@ -19,7 +19,7 @@ import { changeOutcome, copyLog, cutNewest, deleteEntry, putBack, type Tampering
 
 const root = join(import.meta.dirname, '../..')
 const cli = join(root, 'src/cli/main.ts')
-const memoryServer = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-memory/dist/index.js')
+const memoryServer = fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-memory/dist/index.js'))
 
 const folder = mkdtempSync(join(tmpdir(), 'memmimic-audit-demo-'))
 const file = join(folder, 'log', 'audit.db')

@@ -25,8 +25,6 @@ export interface GroupCommitOptions {
   readonly checkpoints: CheckpointPolicy
   /** Where entries go that the log cannot take; without one they are refused. */
   readonly spill?: Spill | undefined
-  /** Told after each commit how many entries the log has. */
-  readonly onCommit?: (size: number) => void
 }
 
 /** Entries in one commit at most: enough to share a sync, few enough that nobody waits long behind them. */
@@ -111,7 +109,7 @@ export class GroupCommit {
   }
 
   async #commit(group: Waiting[]): Promise<void> {
-    const { sequencer, onCommit } = this.#options
+    const { sequencer } = this.#options
     const drafts = group.flatMap(waiting => waiting.drafts as Draft[])
     const declared = this.#refused.entries > 0 ? [this.#gap()] : []
     try {
@@ -119,7 +117,6 @@ export class GroupCommit {
       const receipts = await sequencer.commit([...declared, ...drafts])
       if (declared.length > 0) this.#refused = { entries: 0, code: '' }
       answer(group, receipts.slice(declared.length))
-      onCommit?.(sequencer.size)
       this.#unsigned += receipts.length
       this.#timer ??= setTimeout(
         () => void this.checkpoint().catch(() => {}),

@@ -17,7 +17,7 @@ import { commitment, saltLength } from '../core/sealed.ts'
 import { partialWidth, tileWidth } from '../core/tile.ts'
 import { formatTime, type Micros, parseTime } from '../core/time.ts'
 import { RightEdge, rootAt } from '../core/tree.ts'
-import type { Batch, Head, NewEntry, Store } from '../store/store.ts'
+import type { Batch, Head, NewEntry, Store, StoredEntry } from '../store/store.ts'
 import { readTiles } from '../store/tiles.ts'
 import type { Anchor } from './anchor.ts'
 import type { World } from './clock.ts'
@@ -37,6 +37,8 @@ export interface SequencerOptions {
   readonly anchor: Anchor
   /** For salts, and for the time of a signature. */
   readonly world: World
+  /** Told what is durable now, before anyone else hears of it. */
+  readonly onCommitted?: ((entries: readonly StoredEntry[]) => void) | undefined
 }
 
 export class Sequencer {
@@ -44,16 +46,18 @@ export class Sequencer {
   readonly #keys: LogKeys
   readonly #anchor: Anchor
   readonly #world: World
+  readonly #onCommitted: (entries: readonly StoredEntry[]) => void
   /** Where this process last saw the log end; `undefined` when it must look again. */
   #tip: Tip | undefined
   /** The size that this process last handed to the anchor. */
   #anchored = 0
 
-  constructor({ store, keys, anchor, world }: SequencerOptions) {
+  constructor({ store, keys, anchor, world, onCommitted = () => {} }: SequencerOptions) {
     this.#store = store
     this.#keys = keys
     this.#anchor = anchor
     this.#world = world
+    this.#onCommitted = onCommitted
   }
 
   /** The number of entries, as this process last saw it. */
@@ -69,7 +73,7 @@ export class Sequencer {
    */
   async commit(drafts: readonly Draft[]): Promise<Receipt[]> {
     let receipts: Receipt[] = []
-    let promised: Head | undefined
+    let promised: Batch | undefined
     let next: Tip | undefined
     try {
       // 1. Take the write lock. A crash from here on leaves the log as it was.
@@ -80,7 +84,7 @@ export class Sequencer {
         //    we crash after that, it is ahead of the log, and the next entry's time will not be before it.
         const built = build(drafts, tip, this.#keys.seals, this.#world)
         receipts = built.receipts
-        promised = built.batch.head
+        promised = built.batch
         next = built.tip
         return built.batch
         // 4. The store writes and syncs it. A crash before that is done leaves nothing of it, after that all of it.
@@ -88,11 +92,12 @@ export class Sequencer {
     } catch (error) {
       this.#tip = undefined
       // 5. A store that says no may have said it too late: an entry that is there must not be reported as refused.
-      if (promised === undefined || !(await this.#has(promised))) throw error
+      if (promised === undefined || !(await this.#has(promised.head))) throw error
       return receipts
     }
     this.#tip = next
     // 6. Only now does anyone hear of it.
+    this.#onCommitted(promised?.entries ?? [])
     return receipts
   }
 

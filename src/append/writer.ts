@@ -4,13 +4,15 @@
  * `openWriter` runs it on the caller's own thread; `startWriterThread` gives it a thread, so that the host's event loop
  * never waits for a disk. Both answer to the same few calls.
  */
-import { MessagePort } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
 import type { Draft } from '../core/capture.ts'
 import type { Receipt } from '../core/entry.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
+import type { StoredEntry } from '../store/store.ts'
 import { Remote } from '../threads/rpc.ts'
 import { FileAnchor } from './anchor.ts'
 import { systemWorld, type World } from './clock.ts'
+import { packCommitted } from './committed.ts'
 import { decodeReceipts, type EncodedReceipts, encodeDrafts } from './draft-codec.ts'
 import { type CheckpointPolicy, GroupCommit } from './group-commit.ts'
 import { loadKeys } from './keys.ts'
@@ -33,8 +35,8 @@ export interface WriterOptions {
   readonly checkpoints: CheckpointPolicy
   /** What happens to entries when the log cannot be written. */
   readonly onFailure: 'refuse' | 'spill'
-  /** Told after each commit how many entries the log has. */
-  readonly committed?: MessagePort | ((size: number) => void)
+  /** Gets what was committed, for the reader of this process. */
+  readonly committed?: MessagePort
 }
 
 /**
@@ -51,6 +53,7 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
     keys,
     anchor: new FileAnchor(anchorFile(options.keys)),
     world,
+    onCommitted: committed && (entries => hand(committed, entries)),
   })
   try {
     await sequencer.checkAnchor()
@@ -63,7 +66,6 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
     world,
     checkpoints: options.checkpoints,
     spill: options.onFailure === 'spill' ? new Spill(options.file, keys.storage) : undefined,
-    onCommit: size => (committed instanceof MessagePort ? committed.postMessage(size) : committed?.(size)),
   })
   return {
     append: drafts => group.append(drafts),
@@ -73,7 +75,7 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
         await group.close()
       } finally {
         store.close()
-        if (committed instanceof MessagePort) committed.close()
+        committed?.close()
       }
     },
   }
@@ -81,8 +83,7 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
 
 /** Opens a log for writing on a thread of its own. */
 export async function startWriterThread(options: WriterOptions): Promise<Writer> {
-  const { committed } = options
-  const ports = committed instanceof MessagePort ? [committed] : []
+  const ports = options.committed === undefined ? [] : [options.committed]
   const remote = new Remote(new URL('./writer-thread', import.meta.url), options, ports)
   await remote.call('open', undefined)
   return {
@@ -101,4 +102,13 @@ export async function startWriterThread(options: WriterOptions): Promise<Writer>
       }
     },
   }
+}
+
+function hand(port: MessagePort, entries: readonly StoredEntry[]): void {
+  const committed = packCommitted(entries)
+  port.postMessage(committed, [
+    committed.leaves.buffer as ArrayBuffer,
+    committed.contents.buffer as ArrayBuffer,
+    committed.lengths.buffer as ArrayBuffer,
+  ])
 }

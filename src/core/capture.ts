@@ -86,13 +86,12 @@ export function captureEntry(input: EntryInput, options: CaptureOptions): Draft 
   const allowedKinds = options.control ? ['control'] : ['event', 'intent', 'outcome']
 
   let first = attributes === undefined ? '' : `"attributes":${attributeMap(attributes)},`
-  first += `"complianceFlags":${flags(complianceFlags)},"component":${label(given.component, '$.component', 256)},`
-  if (governanceStatus !== undefined)
-    first += `"governanceStatus":${label(governanceStatus, '$.governanceStatus', 256)},`
+  first += `"complianceFlags":${flags(complianceFlags)},"component":${name(given.component, '$.component')},`
+  if (governanceStatus !== undefined) first += `"governanceStatus":${name(governanceStatus, '$.governanceStatus')},`
 
   let middle = intent === undefined ? '' : `"intent":${intentId(intent)},`
   middle += `"kind":${oneOf(kind ?? allowedKinds[0], allowedKinds, '$.kind')},`
-  middle += `"operation":${label(given.operation, '$.operation', 256)},`
+  middle += `"operation":${name(given.operation, '$.operation')},`
   if (outcome !== undefined) middle += `"outcome":${oneOf(outcome, outcomes, '$.outcome')},`
   if (performanceMetrics !== undefined) middle += `"performanceMetrics":${metricMap(performanceMetrics)},`
   if (intent !== undefined && kind !== 'outcome') throw badInput('$.intent', 'only an outcome closes an intent')
@@ -117,14 +116,34 @@ function unknownMember(name: string): Error {
   return badInput(path, `no member has this name${near === undefined ? '' : `; did you mean ${near}?`}`)
 }
 
-/** A short name: 1–max characters, well-formed, no control characters. */
-function label(value: unknown, path: string, max: number): string {
-  if (typeof value !== 'string') {
-    throw badInput(path, value === undefined ? 'is missing' : `must be a text of 1–${max} characters`)
+/** A short text: 1–max characters, well-formed, no control characters. `key` is where in `path` it stands. */
+function label(value: unknown, path: string, max: number, key?: string | number): string {
+  const problem = labelProblem(value, max)
+  if (problem !== undefined) throw badInput(key === undefined ? path : pathOf(path, key), problem)
+  return JSON.stringify(value)
+}
+
+function labelProblem(value: unknown, max: number): string | undefined {
+  if (value === undefined) return 'is missing'
+  if (typeof value !== 'string' || value.length === 0 || value.length > max) {
+    return `must be a text of 1–${max} characters`
   }
-  if (value.length === 0 || value.length > max) throw badInput(path, `must be a text of 1–${max} characters`)
-  if (/[\u0000-\u001f\u007f-\u009f]/.test(value)) throw badInput(path, 'must not contain control characters')
-  return canonicalize(value, path)
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(value)) return 'must not contain control characters'
+  return value.isWellFormed() ? undefined : 'the text has a lone surrogate'
+}
+
+/** The same few names come again and again: of operations, components, attributes. */
+const knownNames = new Map<string, string>()
+const maxKnownNames = 1000
+
+/** A label of at most 256 characters that is likely to be known. */
+function name(value: unknown, path: string, key?: string | number): string {
+  const known = knownNames.get(value as string)
+  if (known !== undefined) return known
+  const json = label(value, path, 256, key)
+  if (knownNames.size >= maxKnownNames) knownNames.clear()
+  knownNames.set(value as string, json)
+  return json
 }
 
 function oneOf(value: unknown, allowed: readonly string[], path: string): string {
@@ -157,7 +176,7 @@ function flags(value: unknown): string {
   const texts = new Set<string>()
   for (let i = 0; i < value.length; i++) {
     const flag = read(value, i, '$.complianceFlags')
-    label(flag, pathOf('$.complianceFlags', i), 256)
+    name(flag, '$.complianceFlags', i)
     texts.add(flag as string)
   }
   return canonicalize([...texts].sort())
@@ -167,9 +186,9 @@ function plainMap(value: unknown, path: string): [string, unknown][] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badInput(path, 'must be an object')
   const problem = notPlain(value)
   if (problem !== undefined) throw badInput(path, problem)
-  return Object.keys(value).map(name => {
-    label(name, pathOf(path, name), 256)
-    return [name, read(value, name, path)]
+  return Object.keys(value).map(key => {
+    name(key, path, key)
+    return [key, read(value, key, path)]
   })
 }
 

@@ -3,8 +3,9 @@
  *
  * `openReader` runs it on the caller's own thread; `startReaderThread` gives it one. Calls and answers are plain data.
  */
-import { MessagePort } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
 import { FileAnchor } from '../append/anchor.ts'
+import type { CommittedEntries } from '../append/committed.ts'
 import { loadPublicKeys, loadStorageKey, readSealKey } from '../append/keys.ts'
 import { anchorFile, indexFile } from '../append/places.ts'
 import { toHex } from '../core/bytes.ts'
@@ -23,12 +24,13 @@ import { readTiles } from '../store/tiles.ts'
 import { Remote } from '../threads/rpc.ts'
 import { type VerifyPosition, verifyLog } from '../verify/log-verifier.ts'
 import { AuditTrail, type EntryWithDisclosures, type ListRow, type PageOptions } from './audit-trail.ts'
+import { FollowedLog } from './followed-log.ts'
 
 export interface ReaderOptions {
   readonly file: string
   /** The folder of the keys: the public keys, the storage key and the anchor are read from it. */
   readonly keys: string
-  /** Tells how many entries the log has, whenever that changes: the index follows at once. */
+  /** Hands over what this process commits: the index follows at once. */
   readonly committed?: MessagePort
   /** Told in a sentence when the index was thrown away and built again. */
   readonly onNotice?: (sentence: string) => void
@@ -102,26 +104,40 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
   const known = loadPublicKeys(folder)
   const key = loadStorageKey(folder)
   const store = openSqliteStore({ file, key, mode: 'read' })
+  const log = new FollowedLog(store)
   const index = await LogIndex.open({
     file: indexFile(file),
     key,
-    log: store,
+    log,
     origin: known.origin,
     onRebuild: reason => onNotice(`the index is built again: ${reason}`),
   })
   const trail = new AuditTrail(store, index)
   const anchor = new FileAnchor(anchorFile(folder))
   let following: Promise<void> | undefined
-  // The index follows each commit; commits that come while it does are taken together.
-  committed?.on('message', () => {
-    following ??= new Promise(resolve => setImmediate(resolve))
-      .then(() => index.catchUp())
-      .catch(error => onNotice(`the index does not follow: ${(error as Error).message}`))
-      .finally(() => {
-        following = undefined
-      })
+  let isBehind = false
+  committed?.on('message', (entries: CommittedEntries) => {
+    log.take(entries)
+    isBehind = true
+    following ??= follow().finally(() => {
+      following = undefined
+    })
   })
   committed?.unref()
+
+  /** The index follows each commit; those that come while it does are taken together. */
+  async function follow(): Promise<void> {
+    while (isBehind) {
+      isBehind = false
+      await new Promise(resolve => setImmediate(resolve))
+      try {
+        await index.catchUp()
+      } catch (error) {
+        onNotice(`the index does not follow: ${(error as Error).message}`)
+      }
+      log.forgetBelow(index.size)
+    }
+  }
 
   async function find(seqOrId: number | string): Promise<number> {
     const found = await trail.get(seqOrId)
@@ -189,7 +205,7 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
 
 /** Opens a log for reading on a thread of its own. */
 export async function startReaderThread({ onNotice, ...options }: ReaderOptions): Promise<Reader> {
-  const ports = options.committed instanceof MessagePort ? [options.committed] : []
+  const ports = options.committed === undefined ? [] : [options.committed]
   const remote = new Remote(new URL('./reader-thread', import.meta.url), options, ports)
   // The thread opens in its own time; whoever asks first waits for it.
   const opened = remote.call('open', undefined, { onEvent: (sentence: string) => onNotice?.(sentence) })

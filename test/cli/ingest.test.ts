@@ -128,13 +128,13 @@ test('a full disk stops it with a sentence, and what was acknowledged is there w
   const home = makeHome()
   const small = join(home.folder, 'small')
   mkdirSync(small)
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small])
+  const mounted = spawnSync('/usr/bin/env', ['mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small])
   if (mounted.status !== 0) {
     console.log('skipped: a small file system cannot be mounted here')
     return skip()
   }
   onTestFinished(() => {
-    spawnSync('umount', [small])
+    spawnSync('/usr/bin/env', ['umount', small])
   })
   const where = ['--log', join(small, 'audit.db')]
   await home.run(['init', ...where])
@@ -146,7 +146,7 @@ test('a full disk stops it with a sentence, and what was acknowledged is there w
     /^memmimic-audit: the disk is full: [^\n]+; \d+ entries are in the log, up to and with line \d+\n$/,
   )
   expect(stderr).toContain(`; ${receipts.length} entries`)
-  spawnSync('mount', ['-o', 'remount,size=64m', small])
+  spawnSync('/usr/bin/env', ['mount', '-o', 'remount,size=64m', small])
   const verified = await home.run(['verify', '--json', ...where])
   expect(verified.code).toBe(0)
   expect(JSON.parse(verified.stdout).size).toBeGreaterThan(receipts.length)

@@ -1,17 +1,16 @@
 /** The recorder as people run it: the command line between a real client and a real server, on a real log. */
 import { writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { expect, test } from 'vitest'
 import type { EntryView } from '../../src/core/view.ts'
 import { cliScript, type Home, makeHome } from '../cli/support.ts'
 
-const { resolve } = createRequire(import.meta.url)
-const memory = resolve('@modelcontextprotocol/server-memory/dist/index.js')
-const everything = resolve('@modelcontextprotocol/server-everything/dist/index.js')
+const memory = fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-memory/dist/index.js'))
+const everything = fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-everything/dist/index.js'))
 
 interface Session {
   readonly client: Client
