@@ -31,7 +31,7 @@ const full: Sizes = {
   ingest: 1_000_000,
 }
 const quick: Sizes = {
-  group: 20_000,
+  group: 100_000,
   rounds: 3,
   hostRounds: 2,
   single: 600,
