@@ -2,7 +2,6 @@
 import type { ImmutableAuditLogger } from './append/immutable-audit-logger.ts'
 import { hasEnded } from './append/liveness.ts'
 import type { Writer } from './append/writer.ts'
-import { peekCheckpoint } from './core/checkpoint.ts'
 import type { EntryInput, Receipt } from './core/entry.ts'
 import { AuditError } from './core/errors.ts'
 import type { EntryFilter } from './core/filter.ts'
@@ -139,11 +138,14 @@ export class AuditLog {
    * @throws AuditError `not_found`
    */
   async prove(seqOrId: number | string): Promise<string> {
-    const found = await this.#parts.reader.get(seqOrId)
-    if (found === undefined) throw new AuditError('not_found', `there is no entry ${seqOrId}`)
-    const signed = peekCheckpoint((await this.#parts.reader.checkpoint()) ?? '')?.size ?? 0
-    if (found.seq >= signed) await this.#parts.writer.checkpoint()
-    return this.#parts.reader.prove(found.seq)
+    try {
+      return await this.#parts.reader.prove(seqOrId)
+    } catch (error) {
+      if (!(error instanceof AuditError && error.code === 'not_found')) throw error
+      // No such entry, or none that is signed for yet.
+      await this.#parts.writer.checkpoint()
+      return this.#parts.reader.prove(seqOrId)
+    }
   }
 
   /**

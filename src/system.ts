@@ -63,14 +63,16 @@ export async function openAuditLog(options: OpenAuditLogOptions = {}): Promise<A
   await makeIfMissing(file, keys, options, world)
 
   const { port1, port2 } = new MessageChannel()
+  const pace = new SharedArrayBuffer(8)
   const writerOptions = {
     file,
     keys,
     checkpoints: { everyEntries: 10_000, everyMs: 60_000, ...options.checkpoints },
     onFailure: options.onFailure ?? 'refuse',
     committed: port1,
+    pace,
   } as const
-  const readerOptions = { file, keys, committed: port2, onNotice }
+  const readerOptions = { file, keys, committed: port2, pace, onNotice }
   const writer = await (threads ? startWriterThread(writerOptions) : openWriter(writerOptions, world))
   const reader = await (threads ? startReaderThread(readerOptions) : openReader(readerOptions))
   const { maxValueBytes, maxWaiting } = options

@@ -25,8 +25,19 @@ export function systemWorld(): World {
       }
       return Math.floor((wall + passed) * 1000)
     },
-    random: length => randomFillSync(new Uint8Array(length)),
+    random: length => drawn(length),
   }
+}
+
+let pool = new Uint8Array(0)
+
+/** Random bytes, small amounts out of a larger draw: asking the system takes longer than the bytes. */
+function drawn(length: number): Uint8Array {
+  if (length > 1024) return randomFillSync(new Uint8Array(length))
+  if (length > pool.length) pool = randomFillSync(new Uint8Array(16_384))
+  const bytes = pool.subarray(0, length)
+  pool = pool.subarray(length)
+  return bytes
 }
 
 /** Makes version 7 UUIDs from random bytes drawn many at a time. */

@@ -23,6 +23,8 @@ export interface GroupCommitOptions {
   readonly sequencer: Sequencer
   readonly world: World
   readonly checkpoints: CheckpointPolicy
+  /** Holds a commit back for a moment, so that whoever follows the log can keep up. */
+  readonly hold?: ((size: number) => Promise<void>) | undefined
   /** Where entries go that the log cannot take; without one they are refused. */
   readonly spill?: Spill | undefined
 }
@@ -92,7 +94,10 @@ export class GroupCommit {
     do {
       // Let everyone who is on the way in this turn of the event loop come along.
       await new Promise(resolve => setImmediate(resolve))
-      if (this.#queue.length > 0) await this.#commit(this.#takeGroup())
+      if (this.#queue.length > 0) {
+        await this.#options.hold?.(this.#options.sequencer.size)
+        await this.#commit(this.#takeGroup())
+      }
       if (this.#queue.length === 0 || this.#unsigned >= this.#options.checkpoints.everyEntries) await this.#signIfDue()
     } while (this.#queue.length > 0 || this.#signatures.length > 0)
     this.#running = undefined

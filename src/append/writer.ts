@@ -16,6 +16,7 @@ import { packCommitted } from './committed.ts'
 import { decodeReceipts, type EncodedReceipts, encodeDrafts } from './draft-codec.ts'
 import { type CheckpointPolicy, GroupCommit } from './group-commit.ts'
 import { loadKeys } from './keys.ts'
+import { Pace } from './pace.ts'
 import { anchorFile } from './places.ts'
 import { Sequencer } from './sequencer.ts'
 import { Spill } from './spill.ts'
@@ -37,6 +38,8 @@ export interface WriterOptions {
   readonly onFailure: 'refuse' | 'spill'
   /** Gets what was committed, for the reader of this process. */
   readonly committed?: MessagePort
+  /** Shared with the reader of this process: how far its index is. */
+  readonly pace?: SharedArrayBuffer
 }
 
 /**
@@ -48,12 +51,14 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
   const keys = loadKeys(options.keys)
   const store = openSqliteStore({ file: options.file, key: keys.storage, mode: 'write' })
   const { committed } = options
+  const pace = options.pace && new Pace(options.pace)
   const sequencer = new Sequencer({
     store,
     keys,
     anchor: new FileAnchor(anchorFile(options.keys)),
     world,
-    onCommitted: committed && (entries => hand(committed, entries)),
+    // After the answers: nobody waits for the index.
+    onCommitted: committed && (entries => setImmediate(hand, committed, entries)),
   })
   try {
     await sequencer.checkAnchor()
@@ -65,6 +70,7 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
     sequencer,
     world,
     checkpoints: options.checkpoints,
+    hold: pace && (size => pace.hold(size)),
     spill: options.onFailure === 'spill' ? new Spill(options.file, keys.storage) : undefined,
   })
   return {

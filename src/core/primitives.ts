@@ -4,7 +4,7 @@
  * `primitives.browser.ts` gives the same functions to a browser; the `browser` field of `package.json` swaps the
  * two. Nothing else in `core/` knows where it runs. Everything is synchronous.
  */
-import { createHmac, createPublicKey, hash, hkdfSync, timingSafeEqual, verify } from 'node:crypto'
+import { createPublicKey, hash, hkdfSync, timingSafeEqual, verify } from 'node:crypto'
 
 /** SHA-256 as 64 lower-case hex digits: the fastest form that Node gives, because no buffer is made. */
 export function sha256Hex(data: Uint8Array): string {
@@ -21,9 +21,25 @@ export function sha256Base64url(data: Uint8Array): string {
   return hash('sha256', data, 'base64url')
 }
 
-/** HMAC-SHA-256 (RFC 2104), 32 bytes. */
+/** Bytes in a block of SHA-256. */
+const blockLength = 64
+
+/**
+ * HMAC-SHA-256 (RFC 2104), 32 bytes.
+ *
+ * Two hashes: Node's own `createHmac` takes five times as long, most of it for the key object (measured on Node 24).
+ */
 export function hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array {
-  return createHmac('sha256', key).update(data).digest()
+  const block = key.length > blockLength ? sha256(key) : key
+  const inner = new Uint8Array(blockLength + data.length).fill(0x36, 0, blockLength)
+  const outer = new Uint8Array(blockLength + 32).fill(0x5c, 0, blockLength)
+  for (let i = 0; i < block.length; i++) {
+    inner[i]! ^= block[i]!
+    outer[i]! ^= block[i]!
+  }
+  inner.set(data, blockLength)
+  outer.set(sha256(inner), blockLength)
+  return sha256(outer)
 }
 
 /** HKDF-SHA-256 (RFC 5869) with an empty salt. */

@@ -82,11 +82,11 @@ export class SqliteStore implements Store {
   /** Entries move from tail to block in one commit: whoever looks into both must look at one moment. */
   #atOneMoment<T>(read: () => T): T {
     if (this.#db.inTransaction) return read()
-    this.#db.exec('BEGIN')
+    this.#sql.begin.run()
     try {
       return read()
     } finally {
-      this.#db.exec('COMMIT')
+      this.#sql.commit.run()
     }
   }
 
@@ -157,12 +157,12 @@ export class SqliteStore implements Store {
   /** One transaction after the other on this connection, and between processes by SQLite's lock. */
   #inTurn(work: () => Promise<boolean>): Promise<void> {
     const turn = this.#turn.then(async () => {
-      asAuditError(this.#file, () => this.#db.exec('BEGIN IMMEDIATE'))
+      asAuditError(this.#file, () => this.#sql.beginWrite.run())
       try {
-        const keep = await work()
-        this.#db.exec(keep ? 'COMMIT' : 'ROLLBACK')
+        const end = (await work()) ? this.#sql.commit : this.#sql.rollback
+        end.run()
       } catch (error) {
-        if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+        if (this.#db.inTransaction) this.#sql.rollback.run()
         throw toAuditError(this.#file, error)
       }
     })
@@ -226,6 +226,10 @@ function fromTail([seq, leaf, content]: TailRow): StoredEntry {
 
 function statements(db: Connection) {
   return {
+    begin: db.prepare('BEGIN'),
+    beginWrite: db.prepare('BEGIN IMMEDIATE'),
+    commit: db.prepare('COMMIT'),
+    rollback: db.prepare('ROLLBACK'),
     head: db.prepare('SELECT size, root FROM head'),
     setHead: db.prepare('INSERT OR REPLACE INTO head (one, size, root) VALUES (1, ?, ?)'),
     tailFrom: db.prepare('SELECT seq, leaf, content FROM tail WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT 256').raw(),

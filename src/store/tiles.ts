@@ -1,7 +1,7 @@
 /** Tiles out of a store, fetched before they are computed with: the second of the tree's three steps. */
 import { AuditError } from '../core/errors.ts'
 import { hashLength } from '../core/hash.ts'
-import type { TileId } from '../core/tile.ts'
+import { type TileId, tileWidth } from '../core/tile.ts'
 import { type TileReader, tilesForRoot } from '../core/tree.ts'
 import type { LogReader } from './store.ts'
 
@@ -24,4 +24,24 @@ export async function readTiles(
     read.set(`${level}/${index}`, hashes)
   }
   return (level, index, width) => read.get(`${level}/${index}`)!.subarray(0, width * hashLength)
+}
+
+/** Full tiles that are kept in memory: half a megabyte, and with it every tile above the leaves of a long log. */
+const maxKept = 64
+
+/** A log's tiles, of which the full ones, that never change, are kept for the next question. */
+export function keepTiles(log: Pick<LogReader, 'tile'>): Pick<LogReader, 'tile'> {
+  const kept = new Map<string, Uint8Array>()
+  return {
+    async tile(level, index) {
+      const name = `${level}/${index}`
+      const known = kept.get(name)
+      if (known !== undefined) return known
+      const hashes = await log.tile(level, index)
+      if (hashes?.length !== tileWidth * hashLength) return hashes
+      if (kept.size >= maxKept) kept.delete(kept.keys().next().value!)
+      kept.set(name, hashes)
+      return hashes
+    },
+  }
 }

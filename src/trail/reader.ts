@@ -7,6 +7,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { FileAnchor } from '../append/anchor.ts'
 import type { CommittedEntries } from '../append/committed.ts'
 import { loadPublicKeys, loadStorageKey, readSealKey } from '../append/keys.ts'
+import { Pace } from '../append/pace.ts'
 import { anchorFile, indexFile } from '../append/places.ts'
 import { toHex } from '../core/bytes.ts'
 import { peekCheckpoint } from '../core/checkpoint.ts'
@@ -20,7 +21,7 @@ import type { EntryView } from '../core/view.ts'
 import { parseVkey } from '../core/vkey.ts'
 import { LogIndex } from '../index/log-index.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
-import { readTiles } from '../store/tiles.ts'
+import { keepTiles, readTiles } from '../store/tiles.ts'
 import { Remote } from '../threads/rpc.ts'
 import { type VerifyPosition, verifyLog } from '../verify/log-verifier.ts'
 import { AuditTrail, type EntryWithDisclosures, type ListRow, type PageOptions } from './audit-trail.ts'
@@ -32,6 +33,8 @@ export interface ReaderOptions {
   readonly keys: string
   /** Hands over what this process commits: the index follows at once. */
   readonly committed?: MessagePort
+  /** Shared with the writer of this process: how far the index is. */
+  readonly pace?: SharedArrayBuffer
   /** Told in a sentence when the index was thrown away and built again. */
   readonly onNotice?: (sentence: string) => void
 }
@@ -94,6 +97,10 @@ export interface Reader {
   close(): Promise<void>
 }
 
+/** How long the index waits for company, where entries come one by one: a transaction costs more than an entry. */
+const gatheringMs = 10
+const fewEntries = 64
+
 /**
  * Opens a log for reading on this thread.
  *
@@ -105,15 +112,19 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
   const key = loadStorageKey(folder)
   const store = openSqliteStore({ file, key, mode: 'read' })
   const log = new FollowedLog(store)
-  const index = await LogIndex.open({
+  const pace = options.pace && new Pace(options.pace)
+  const index = LogIndex.open({
     file: indexFile(file),
     key,
     log,
     origin: known.origin,
+    ...(pace && { onAdvance: size => pace.reached(size) }),
     onRebuild: reason => onNotice(`the index is built again: ${reason}`),
   })
   const trail = new AuditTrail(store, index)
   const anchor = new FileAnchor(anchorFile(folder))
+  const tiles = keepTiles(store)
+  let newest: { note: string; size: number } | undefined
   let following: Promise<void> | undefined
   let isBehind = false
   committed?.on('message', (entries: CommittedEntries) => {
@@ -125,24 +136,35 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
   })
   committed?.unref()
 
-  /** The index follows each commit; those that come while it does are taken together. */
+  /** The index follows what is committed. A single entry waits for a moment, so that others may come along. */
   async function follow(): Promise<void> {
+    let moment = gatheringMs
     while (isBehind) {
+      await new Promise(resolve => setTimeout(resolve, moment))
       isBehind = false
-      await new Promise(resolve => setImmediate(resolve))
+      const before = index.size
       try {
         await index.catchUp()
       } catch (error) {
         onNotice(`the index does not follow: ${(error as Error).message}`)
       }
       log.forgetBelow(index.size)
+      moment = index.size - before < fewEntries ? gatheringMs : 0
     }
   }
 
   async function find(seqOrId: number | string): Promise<number> {
-    const found = await trail.get(seqOrId)
-    if (found === undefined) throw new AuditError('not_found', `there is no entry ${seqOrId}`)
-    return found.seq
+    const size = store.head()?.size ?? 0
+    const seq = typeof seqOrId === 'string' ? await index.seqOf(seqOrId) : seqOrId
+    if (seq !== undefined && Number.isSafeInteger(seq) && seq >= 0 && seq < size) return seq
+    throw new AuditError('not_found', `there is no entry ${seqOrId}`)
+  }
+
+  /** The newest checkpoint, read anew only when it is another. */
+  function newestCheckpoint(): { note: string; size: number } | undefined {
+    const note = store.lastCheckpoint()?.note
+    if (note !== undefined && note !== newest?.note) newest = { note, size: peekCheckpoint(note)?.size ?? 0 }
+    return note === undefined ? undefined : newest
   }
 
   return {
@@ -152,13 +174,13 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
     leaf: seqOrId => trail.leaf(seqOrId),
     async prove(seqOrId) {
       const seq = await find(seqOrId)
-      const checkpoint = store.lastCheckpoint()
-      const size = peekCheckpoint(checkpoint?.note ?? '')?.size ?? 0
-      if (checkpoint === undefined || seq >= size) {
+      const signed = newestCheckpoint()
+      if (signed === undefined || seq >= signed.size) {
         throw new AuditError('not_found', `entry ${seq} is not covered by a checkpoint yet`)
       }
-      const tiles = await readTiles(store, size, tilesForInclusion(seq, size))
-      return formatTlogProof({ index: seq, path: inclusionProof(seq, size, tiles), checkpoint: checkpoint.note })
+      const plan = await readTiles(tiles, signed.size, tilesForInclusion(seq, signed.size))
+      const path = inclusionProof(seq, signed.size, plan)
+      return formatTlogProof({ index: seq, path, checkpoint: signed.note })
     },
     verify: (request, hooks = {}) => {
       const sealKey = request.sealKey === undefined ? readSealKey(folder) : parseSealKey(request.sealKey)
@@ -187,7 +209,7 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
         origin: known.origin,
         size: head?.size ?? 0,
         rootHash: head === undefined ? '' : toHex(head.root),
-        signed: peekCheckpoint(store.lastCheckpoint()?.note ?? '')?.size ?? 0,
+        signed: newestCheckpoint()?.size ?? 0,
         anchored: peekCheckpoint(anchor.read() ?? '')?.size ?? 0,
         openIntents: index.openIntents().length,
         encrypted: key !== undefined,

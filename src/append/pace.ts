@@ -1,0 +1,44 @@
+/**
+ * Pace: how the index of this process keeps up with its writer. One number in shared memory says how far the index is;
+ * the writer lets it come close before it commits more. Nothing waits for long, and nobody waits for an index that stands
+ * still or is being built anew.
+ */
+
+/** Entries that the index may be behind: at 25 000 entries a second, 60 ms. */
+const mayBeBehind = 2000
+/** An index that is further behind than this is being built: it is not waited for. */
+const isBuilding = 100_000
+/** How long one commit is held back at most, in milliseconds. */
+const maxHeldMs = 100
+
+export class Pace {
+  readonly #reached: BigInt64Array
+
+  /** @param shared 8 bytes, in both threads */
+  constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(8)) {
+    this.#reached = new BigInt64Array(shared)
+  }
+
+  get shared(): SharedArrayBuffer {
+    return this.#reached.buffer as SharedArrayBuffer
+  }
+
+  /** Says how many entries the index has. */
+  reached(size: number): void {
+    Atomics.store(this.#reached, 0, BigInt(size))
+    Atomics.notify(this.#reached, 0)
+  }
+
+  /** Resolves when the index is close to `size`, or does not come closer. */
+  async hold(size: number): Promise<void> {
+    const until = performance.now() + maxHeldMs
+    for (;;) {
+      const at = Atomics.load(this.#reached, 0)
+      const behind = size - Number(at)
+      const left = until - performance.now()
+      if (at === 0n || behind <= mayBeBehind || behind > isBuilding || left <= 0) return
+      const { async, value } = Atomics.waitAsync(this.#reached, 0, at, left)
+      if (async && (await value) === 'timed-out') return
+    }
+  }
+}
