@@ -45,6 +45,7 @@ export class IdSource {
   readonly #world: World
   /** What of an id is random, ready to be put behind a time. */
   #ends: string[] = []
+  #used = 0
   #ms = -1
   #start = ''
 
@@ -54,14 +55,16 @@ export class IdSource {
 
   next(time: Micros): string {
     const ms = Math.floor(time / 1000)
-    if (this.#ends.length === 0) {
+    if (this.#used === this.#ends.length) {
       const random = this.#world.random(10 * 256)
+      this.#ends = []
+      this.#used = 0
       for (let at = 0; at < random.length; at += 10) this.#ends.push(uuidv7(0, random, at).slice(14))
     }
     if (ms !== this.#ms) {
       this.#start = uuidv7(ms, new Uint8Array(10)).slice(0, 14)
       this.#ms = ms
     }
-    return this.#start + this.#ends.pop()!
+    return this.#start + this.#ends[this.#used++]!
   }
 }

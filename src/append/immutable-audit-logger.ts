@@ -45,6 +45,9 @@ export class ImmutableAuditLogger {
   #waitingBytes = 0
   #closed: false | 'refuse' | 'hold' = false
   #idle: (() => void)[] = []
+  /** What was acknowledged by the writer and not passed on yet. */
+  readonly #answers: { readonly group: Group; readonly receipts: readonly Receipt[]; next: number }[] = []
+  #isAnswering = false
 
   constructor(options: LoggerOptions) {
     this.#writer = options.writer
@@ -112,12 +115,31 @@ export class ImmutableAuditLogger {
     )
   }
 
-  /** Whoever is answered goes on at once, so a thousand at a time would hold up everything else in the process. */
-  #acknowledge(group: Group, receipts: readonly Receipt[], from = 0): void {
-    const to = Math.min(from + maxAnswers, receipts.length)
-    for (let i = from; i < to; i++) group.resolves[i]!(receipts[i]!)
-    if (to < receipts.length) setImmediate(() => this.#acknowledge(group, receipts, to))
-    else this.#answered(group)
+  /**
+   * Whoever is answered goes on at once, so a thousand at a time would hold up everything else in the process: a turn of
+   * the event loop answers a few, the first ones without delay.
+   */
+  #acknowledge(group: Group, receipts: readonly Receipt[]): void {
+    this.#answers.push({ group, receipts, next: 0 })
+    if (!this.#isAnswering) this.#answerSome()
+  }
+
+  #answerSome(): void {
+    this.#isAnswering = true
+    let left = maxAnswers
+    for (let answer = this.#answers[0]; answer !== undefined && left > 0; answer = this.#answers[0]) {
+      const { group, receipts } = answer
+      const end = Math.min(answer.next + left, receipts.length)
+      left -= end - answer.next
+      for (; answer.next < end; answer.next++) group.resolves[answer.next]!(receipts[answer.next]!)
+      if (end < receipts.length) break
+      this.#answers.shift()
+      this.#answered(group)
+    }
+    setImmediate(() => {
+      if (this.#answers.length > 0) this.#answerSome()
+      else this.#isAnswering = false
+    })
   }
 
   #answered({ resolves, bytes }: Group): void {
@@ -130,7 +152,7 @@ export class ImmutableAuditLogger {
 /** Drafts in one message to the writer. */
 const maxMessage = 256
 /** Answers in one turn of the event loop: about a millisecond of work, with what those who waited do next. */
-const maxAnswers = 64
+const maxAnswers = 32
 
 /** An intent says whose it is, so that the next start can tell whether it may still be finished. */
 function withMark(input: EntryInput): EntryInput {
