@@ -4,12 +4,12 @@
  * still or is being built anew.
  */
 
-/** Entries that the index may be behind: at 25 000 entries a second, 60 ms. */
-const mayBeBehind = 2000
+/** Entries that the index may be behind when the next group is committed: as many as a group has. */
+const mayBeBehind = 1000
 /** An index that is further behind than this is being built: it is not waited for. */
 const isBuilding = 100_000
 /** How long one commit is held back at most, in milliseconds. */
-const maxHeldMs = 100
+const maxHeldMs = 250
 
 export class Pace {
   readonly #reached: BigInt64Array

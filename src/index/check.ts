@@ -1,8 +1,8 @@
 /** Holds an index against its log, both ways: what a person changed in the index file is found here. */
 import { type Finding, finding } from '../core/finding.ts'
 import type { Connection } from '../store/sqlite-file.ts'
+import type { LogSource } from '../store/store.ts'
 import { type Facts, factsOf, idBytes } from './facts.ts'
-import type { LogSource } from './log-index.ts'
 import { type Meta, type Row, statements } from './schema.ts'
 
 /** The finding for one way in which the index says something else than the log. */

@@ -14,7 +14,7 @@ import { leafHashHex } from '../core/hash.ts'
 import { formatTime, uuidv7Time } from '../core/time.ts'
 import { readLeaf } from '../core/view.ts'
 import { type Connection, openSqliteFile, toAuditError } from '../store/sqlite-file.ts'
-import type { LogReader, StoredEntry } from '../store/store.ts'
+import type { LogSource, StoredEntry } from '../store/store.ts'
 import { checkIndex } from './check.ts'
 import { type Facts, factsOf, idBytes } from './facts.ts'
 import { firstFrom, plan, search } from './find.ts'
@@ -30,9 +30,6 @@ import {
   tables,
 } from './schema.ts'
 import { Terms } from './terms.ts'
-
-/** What the index needs of the log. */
-export type LogSource = Pick<LogReader, 'head' | 'entries'>
 
 export interface LogIndexOptions {
   /** Made when it is not there. */

@@ -6,13 +6,12 @@
  * 2026-07-28 alike, because it never asks which era it is in: it takes what a message says.
  */
 import type { Actor, EntryInput, Json, Outcome } from '../core/entry.ts'
-import { AuditError } from '../core/errors.ts'
 import { findMembers, findMessages, last, type Members, type Span } from './envelope.ts'
-import { asDigest, digestOf, label, looseValue, member, sealable, textMember } from './part.ts'
+import { type Build, Ledger } from './ledger.ts'
+import { type Direction, idAttribute, keyOf, methodText, part, refusal, slice, traceparent } from './message.ts'
+import { asDigest, label, looseValue, member, sealable, textMember } from './part.ts'
 import type { RecorderLog } from './recorder-log.ts'
 import { digestOfValue, type Listing, ToolCatalogue, type ToolChange } from './tool-catalogue.ts'
-
-export type Direction = 'client_to_server' | 'server_to_client'
 
 type Attributes = Record<string, string | number | boolean>
 
@@ -38,9 +37,6 @@ export interface SessionEnd {
   readonly attributes: Attributes
   readonly pending: { readonly outcome: 'failure' | 'unknown'; readonly attributes: Attributes }
 }
-
-/** The JSON-RPC error code of a call that was refused because it could not be recorded. */
-export const refusedErrorCode = -32010
 
 const meta = {
   protocolVersion: 'io.modelcontextprotocol/protocolVersion',
@@ -104,14 +100,8 @@ const resultNames: ReadonlySet<string> = new Set([
   'protocolVersion',
 ])
 
-const maxInFlight = 256
-const maxInFlightBytes = 32 * 1024 * 1024
-const maxBacklog = 256
 const maxRemembered = 1000
 const maxListBytes = 32 * 1024 * 1024
-
-/** An entry that is still to be made: with its values or, when the log will not take these, with their digests. */
-type Build = (faithful: boolean) => EntryInput
 
 /** A request whose answer has not been seen. */
 type Pending =
@@ -143,6 +133,7 @@ export class McpRecorder {
   readonly #maxValueBytes: number
   readonly #sessionId: string
   readonly #startedAt: number
+  readonly #ledger: Ledger
   #session: Promise<string> | undefined
   #component: string
   #client: { readonly name?: string; readonly version?: string } = {}
@@ -159,24 +150,13 @@ export class McpRecorder {
   readonly #openTasks = new Set<string>()
 
   readonly #counts = { success: 0, failure: 0, denied: 0, pending: 0, unknown: 0 }
-  #refusedInAll = 0
-  /** Refused calls that no entry tells of yet. */
-  #refusedUntold = 0
-  /** Entries that the log did not take after the fact; tried again as soon as it takes one. */
-  #backlog: Build[] = []
-  #lost = 0
-  #catchingUp = false
-
-  #inFlight = 0
-  #inFlightBytes = 0
-  #waiting: (() => void)[] = []
-
   constructor(options: RecorderOptions) {
     this.#options = options
     this.#maxValueBytes = options.maxValueBytes ?? 1024 * 1024
     this.#component = label(options.name)
     this.#sessionId = options.newSessionId()
     this.#startedAt = options.now()
+    this.#ledger = new Ledger(options.log, count => this.#refusedCalls(count))
   }
 
   /** Writes the entry of the session. When that fails, it is tried again with the next call. */
@@ -199,7 +179,7 @@ export class McpRecorder {
       this.#requested(direction, line, envelope, calls, recorded)
     }
     if (recorded.length > 0) return this.#settle(line, envelopes, batch, calls, recorded)
-    return this.#inFlight < maxInFlight && this.#inFlightBytes < maxInFlightBytes ? undefined : this.#room()
+    return this.#ledger.hasRoom ? undefined : this.#ledger.room()
   }
 
   /**
@@ -214,17 +194,17 @@ export class McpRecorder {
       }
     }
     this.#pending.clear()
-    await this.#idle()
+    await this.#ledger.idle()
     try {
       const intent = await this.#open()
-      await this.#idle()
-      await this.#catchUp()
-      await this.#append(this.#sessionClosed(end, intent))
-      await this.#idle()
+      await this.#ledger.idle()
+      await this.#ledger.catchUp()
+      await this.#ledger.append(this.#sessionClosed(end, intent))
+      await this.#ledger.idle()
     } catch {
-      this.#lost++
+      this.#ledger.giveUp()
     }
-    return { lost: this.#lost + this.#backlog.length }
+    return { lost: this.#ledger.lost }
   }
 
   // What a request says.
@@ -365,9 +345,8 @@ export class McpRecorder {
     recorded: readonly Promise<unknown>[],
   ): Promise<Uint8Array | undefined> {
     const failed = (await Promise.allSettled(recorded)).find(result => result.status === 'rejected')
-    if (failed === undefined) return this.#room()
-    this.#refusedInAll += calls.length
-    this.#refusedUntold += calls.length
+    if (failed === undefined) return this.#ledger.room()
+    this.#ledger.refuse(calls.length)
     for (const call of calls) {
       for (const key of call.keys) this.#forget(key, call)
       this.#close(call, { outcome: 'failure', attributes: { 'error.type': 'not_forwarded' } }, undefined)
@@ -414,7 +393,7 @@ export class McpRecorder {
     const status = textMember(result, 'status')
     if (id === undefined || status === undefined || !/^(completed|failed|cancelled)$/.test(status)) return
     if (!this.#openTasks.delete(id)) return
-    this.#afterwards(faithful => ({
+    this.#ledger.afterwards(faithful => ({
       operation: 'tasks/get',
       component: this.#component,
       kind: 'event',
@@ -483,12 +462,12 @@ export class McpRecorder {
   #close(call: Call, verdict: Verdict, result: Uint8Array | undefined): void {
     if (call.keys.length === 0) return
     const durationMs = Math.max(0, this.#options.now() - call.startedAt)
-    this.#inBackground(
+    this.#ledger.inBackground(
       result?.length ?? 0,
       call.intent.then(
         intent => {
           this.#counts[verdict.outcome]++
-          return this.#deposit(faithful => ({
+          return this.#ledger.deposit(faithful => ({
             ...this.#common(call),
             kind: 'outcome',
             outcome: verdict.outcome,
@@ -504,7 +483,7 @@ export class McpRecorder {
   }
 
   #late(call: Call, verdict: Verdict, result: Uint8Array): void {
-    this.#afterwards(faithful => ({
+    this.#ledger.afterwards(faithful => ({
       ...this.#common(call),
       kind: 'event',
       outcome: verdict.outcome,
@@ -525,11 +504,11 @@ export class McpRecorder {
     } catch {
       // Nested too deeply to be written out again: what is left to record is that it came, and its digest.
       const entry = this.#toolEntry(component, 'tools/list', { 'mcp.tools.count': tools.length })
-      this.#afterwards(() => ({ ...entry, ...this.#seal({ operationResult: bytes }, false) }))
+      this.#ledger.afterwards(() => ({ ...entry, ...this.#seal({ operationResult: bytes }, false) }))
       return
     }
     this.#listings = this.#listings.then(() => this.#recordListing(component, listing))
-    this.#inBackground(bytes.length, this.#listings)
+    this.#ledger.inBackground(bytes.length, this.#listings)
   }
 
   async #recordListing(component: string, listing: Listing): Promise<void> {
@@ -545,7 +524,7 @@ export class McpRecorder {
       }
     }
     const digests = Object.fromEntries(listing.tools)
-    await this.#deposit(() => ({
+    await this.#ledger.deposit(() => ({
       ...this.#toolEntry(component, 'tools/list', {
         'mcp.tools.count': listing.tools.size,
         'mcp.tools.digest': digestOfValue(digests),
@@ -555,7 +534,7 @@ export class McpRecorder {
     }))
     if (!comparable) return
     for (const change of this.#catalogue.changes(listing)) {
-      await this.#deposit(faithful => this.#toolChanged(component, change, listing, faithful))
+      await this.#ledger.deposit(faithful => this.#toolChanged(component, change, listing, faithful))
     }
   }
 
@@ -584,18 +563,20 @@ export class McpRecorder {
 
   #open(): Promise<string> {
     const { attributes, arguments: args } = this.#options.session
-    this.#session ??= this.#append(faithful => ({
-      operation: 'session.opened',
-      component: this.#component,
-      kind: 'intent',
-      attributes,
-      actor: this.#actor(),
-      session: this.#sessionId,
-      ...this.#seal(args === undefined ? {} : { arguments: jsonBytes(args) }, faithful),
-    })).catch(cause => {
-      this.#session = undefined
-      throw cause
-    })
+    this.#session ??= this.#ledger
+      .append(faithful => ({
+        operation: 'session.opened',
+        component: this.#component,
+        kind: 'intent',
+        attributes,
+        actor: this.#actor(),
+        session: this.#sessionId,
+        ...this.#seal(args === undefined ? {} : { arguments: jsonBytes(args) }, faithful),
+      }))
+      .catch(cause => {
+        this.#session = undefined
+        throw cause
+      })
     return this.#session
   }
 
@@ -610,7 +591,7 @@ export class McpRecorder {
     for (const [name, value] of Object.entries(known)) if (value !== undefined) attributes[name] = label(value)
     const metrics: Record<string, number> = { durationMs: this.#options.now() - this.#startedAt }
     for (const [outcome, count] of Object.entries(this.#counts)) metrics[`calls.${outcome}`] = count
-    metrics['calls.refused'] = this.#refusedInAll
+    metrics['calls.refused'] = this.#ledger.refused
     return () => ({
       operation: 'session.closed',
       component: this.#component,
@@ -624,99 +605,22 @@ export class McpRecorder {
     })
   }
 
-  // The way into the log.
+  #refusedCalls(count: number): EntryInput {
+    return {
+      operation: 'recorder.refused',
+      component: this.#component,
+      kind: 'event',
+      outcome: 'denied',
+      attributes: { 'mcp.calls.refused': count },
+      actor: this.#actor(),
+      session: this.#sessionId,
+    }
+  }
 
-  /** Records before the fact: the session's entry stands first, and a failure is the caller's to act on. */
+  /** Records before the fact: the session's entry stands first. */
   async #record(build: Build): Promise<string> {
     await this.#open()
-    return this.#append(build)
-  }
-
-  /** Records after the fact, in the background. */
-  #afterwards(build: Build): void {
-    this.#inBackground(0, this.#deposit(build))
-  }
-
-  async #deposit(build: Build): Promise<void> {
-    try {
-      await this.#append(build)
-    } catch (error) {
-      if (isBadInput(error) || this.#backlog.length >= maxBacklog) this.#lost++
-      else this.#backlog.push(build)
-    }
-  }
-
-  async #append(build: Build): Promise<string> {
-    const id = await this.#write(build)
-    if (this.#refusedUntold > 0 || this.#backlog.length > 0) this.#inBackground(0, this.#catchUp())
-    return id
-  }
-
-  async #write(build: Build): Promise<string> {
-    const { log } = this.#options
-    try {
-      return (await log.append(build(true))).id
-    } catch (error) {
-      if (error instanceof AuditError && !isBadInput(error)) throw error
-      return (await log.append(build(false))).id
-    }
-  }
-
-  /** The log takes entries again: now it is told what it missed. */
-  async #catchUp(): Promise<void> {
-    if (this.#catchingUp) return
-    this.#catchingUp = true
-    try {
-      for (let build = this.#backlog[0]; build !== undefined; build = this.#backlog[0]) {
-        await this.#write(build).catch(error => {
-          if (!isBadInput(error)) throw error
-          this.#lost++
-        })
-        this.#backlog.shift()
-      }
-      const count = this.#refusedUntold
-      if (count === 0) return
-      await this.#write(() => ({
-        operation: 'recorder.refused',
-        component: this.#component,
-        kind: 'event',
-        outcome: 'denied',
-        attributes: { 'mcp.calls.refused': count },
-        actor: this.#actor(),
-        session: this.#sessionId,
-      }))
-      this.#refusedUntold -= count
-    } catch {
-      // Tried again with the next entry that goes in.
-    } finally {
-      this.#catchingUp = false
-    }
-  }
-
-  #inBackground(bytes: number, work: Promise<unknown>): void {
-    this.#inFlight++
-    this.#inFlightBytes += bytes
-    const done = () => {
-      this.#inFlight--
-      this.#inFlightBytes -= bytes
-      const waiting = this.#waiting
-      this.#waiting = []
-      for (const wake of waiting) wake()
-    }
-    work.then(done, done)
-  }
-
-  async #room(): Promise<undefined> {
-    while (this.#inFlight >= maxInFlight || this.#inFlightBytes >= maxInFlightBytes) await this.#progress()
-    return undefined
-  }
-
-  async #idle(): Promise<void> {
-    while (this.#inFlight > 0) await this.#progress()
-  }
-
-  #progress(): Promise<void> {
-    return new Promise(resolve => this.#waiting.push(resolve))
+    return this.#ledger.append(build)
   }
 
   // Who speaks.
@@ -804,83 +708,12 @@ function judge(method: string, asker: Direction, line: Uint8Array, result: Membe
   return { outcome: 'success', attributes: {} }
 }
 
-/** The JSON-RPC errors for the requests of a line that is not forwarded; empty when nobody waits for an answer. */
-function refusal(line: Uint8Array, envelopes: readonly Members[], batch: boolean, reason: unknown): Uint8Array {
-  const code = reason instanceof AuditError ? reason.code : 'io'
-  const why = reason instanceof Error ? reason.message : String(reason)
-  const message = `memmimic-audit could not record this call, so it was not made: ${why.toWellFormed()}`
-  const error = JSON.stringify({ code: refusedErrorCode, message, data: { code } })
-  const answers = envelopes
-    .filter(envelope => envelope.has('method') && envelope.has('id'))
-    .map(envelope => `{"jsonrpc":"2.0","id":${idText(line, last(envelope, 'id')!)},"error":${error}}`)
-  if (answers.length === 0) return new Uint8Array(0)
-  return Buffer.from(batch ? `[${answers.join(',')}]\n` : `${answers.join('\n')}\n`)
-}
-
-/** The id exactly as it was sent; `null` when it is no JSON value that an id can be. */
-function idText(line: Uint8Array, span: Span): string {
-  const text = decode(slice(line, span)!)
-  const value = looseValue(slice(line, span))
-  return typeof value === 'string' || typeof value === 'number' ? text : 'null'
-}
-
-/** One key for one id, by type and value: 1 is not "1", 1.0 is 1, and an integer that no double holds is its digits. */
-function keyOf(direction: Direction, line: Uint8Array, span: Span): string {
-  const bytes = slice(line, span)!
-  const value = looseValue(bytes)
-  if (typeof value === 'string' && bytes.length > 1024) return `${direction} ${digestOf(bytes)}`
-  return `${direction} ${typeof value === 'string' || isPlainNumber(value) ? JSON.stringify(value) : decode(bytes.subarray(0, 1024))}`
-}
-
-function idAttribute(line: Uint8Array, span: Span | undefined): string | number | undefined {
-  const bytes = slice(line, span)
-  const value = looseValue(bytes)
-  if (typeof value === 'string') return label(value)
-  if (typeof value !== 'number') return undefined
-  return isPlainNumber(value) ? value : label(decode(bytes!))
-}
-
-/** Whether a number is one that a leaf can carry and that a double holds exactly. */
-function isPlainNumber(value: unknown): value is number {
-  return Number.isFinite(value) && (Number.isSafeInteger(value) || !Number.isInteger(value))
-}
-
-/** A method that is no text is taken as its JSON, so that it is recorded like one that is new to us. */
-function methodText(line: Uint8Array, span: Span): string {
-  const bytes = slice(line, span)!
-  const value = looseValue(bytes, 4096)
-  return typeof value === 'string' ? value : decode(bytes.subarray(0, 4096))
-}
-
-function traceparent(metadata: unknown): string | undefined {
-  const text = textMember(metadata, 'traceparent')
-  return text !== undefined && /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(text)
-    ? text
-    : undefined
-}
-
-function slice(line: Uint8Array, span: Span | undefined): Uint8Array | undefined {
-  return span === undefined ? undefined : line.subarray(span.start, span.end)
-}
-
-function part(line: Uint8Array, members: Members, name: string): Uint8Array | undefined {
-  return slice(line, last(members, name))
-}
-
-function decode(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes)
-}
-
 function jsonBytes(value: unknown): Uint8Array {
   try {
     return Buffer.from(JSON.stringify(value))
   } catch {
     return Buffer.from('"(nested too deeply to be written)"')
   }
-}
-
-function isBadInput(error: unknown): boolean {
-  return error instanceof AuditError && error.code === 'bad_input'
 }
 
 function remember(set: Set<string>, value: string): void {

@@ -4,8 +4,9 @@ import type { Readable, Writable } from 'node:stream'
 import type { Actor } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
 import { LineSplitter } from './framing.ts'
+import type { Direction } from './message.ts'
 import { label } from './part.ts'
-import { type Direction, McpRecorder, type SessionEnd } from './recorder.ts'
+import { McpRecorder, type SessionEnd } from './recorder.ts'
 import type { RecorderLog } from './recorder-log.ts'
 
 /** What a stdio proxy is made of. */

@@ -75,6 +75,9 @@ export interface LogReader {
   checkpoints(from: number, to: number): AsyncIterable<StoredCheckpoint> | Iterable<StoredCheckpoint>
 }
 
+/** As much of a log as a projection follows. */
+export type LogSource = Pick<LogReader, 'head' | 'entries'>
+
 export interface Store extends LogReader {
   /**
    * The only way in. Takes the write lock of the log, against every other writer in every process, and calls `build`

@@ -7,8 +7,8 @@ import { AuditError } from '../core/errors.ts'
 import type { CompiledFilter } from '../core/filter.ts'
 import type { DisclosureTriple } from '../core/sealed.ts'
 import { type EntryView, openEntry, openEntryWithDisclosures } from '../core/view.ts'
-import type { EntryRow, LogIndex, LogSource } from '../index/log-index.ts'
-import type { StoredEntry } from '../store/store.ts'
+import type { EntryRow, LogIndex } from '../index/log-index.ts'
+import type { LogSource, StoredEntry } from '../store/store.ts'
 
 /** An entry as far as the index knows it. */
 export type ListRow = EntryRow

@@ -3,7 +3,7 @@
  * others are read from the store. Both are the same bytes.
  */
 import { type CommittedEntries, unpackCommitted } from '../append/committed.ts'
-import type { Head, LogReader, MaybePromise, StoredEntry } from '../store/store.ts'
+import type { Head, LogReader, LogSource, MaybePromise, StoredEntry } from '../store/store.ts'
 
 /** Bytes that wait here at most; what does not fit is read from the store. */
 const maxBytes = 32 * 1024 * 1024
@@ -15,7 +15,7 @@ interface Handed {
   readonly committed: CommittedEntries
 }
 
-export class FollowedLog implements Pick<LogReader, 'head' | 'entries'> {
+export class FollowedLog implements LogSource {
   readonly #store: LogReader
   #handed: Handed[] = []
   #bytes = 0
