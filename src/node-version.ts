@@ -1,5 +1,5 @@
 /** The oldest Node that has everything this package stands on, ML-DSA among it. */
-export const oldestNode = [24, 6]
+export const oldestNode = [24, 8]
 
 /**
  * Stops with one sentence on an older Node, before anything native is loaded.

@@ -56,10 +56,9 @@ export class IdSource {
   next(time: Micros): string {
     const ms = Math.floor(time / 1000)
     if (this.#used === this.#ends.length) {
-      const random = this.#world.random(10 * 256)
-      this.#ends = []
+      const random = Buffer.from(this.#world.random(10 * 256)).toString('hex')
+      this.#ends = Array.from({ length: 256 }, (_, i) => endOf(random.slice(20 * i, 20 * i + 20)))
       this.#used = 0
-      for (let at = 0; at < random.length; at += 10) this.#ends.push(uuidv7(0, random, at).slice(14))
     }
     if (ms !== this.#ms) {
       this.#start = uuidv7(ms, new Uint8Array(10)).slice(0, 14)
@@ -67,4 +66,10 @@ export class IdSource {
     }
     return this.#start + this.#ends[this.#used++]!
   }
+}
+
+/** The random half of a version 7 UUID out of 20 hex digits, with its version and variant. */
+function endOf(hex: string): string {
+  const variant = '89ab'[Number.parseInt(hex[4]!, 16) & 3]
+  return `7${hex.slice(1, 4)}-${variant}${hex.slice(5, 8)}-${hex.slice(8)}`
 }

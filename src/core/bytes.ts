@@ -73,15 +73,25 @@ function toBase(alphabet: string, bytes: Uint8Array): string {
   return out
 }
 
-function fromBase(alphabet: string, digits: string): Uint8Array | undefined {
+/** By character code the value of a digit, 255 for what is none. */
+function valuesOf(alphabet: string): Uint8Array {
+  const values = new Uint8Array(128).fill(255)
+  for (let i = 0; i < alphabet.length; i++) values[alphabet.charCodeAt(i)] = i
+  return values
+}
+
+const standardValues = valuesOf(standard)
+const urlSafeValues = valuesOf(urlSafe)
+
+function fromBase(values: Uint8Array, digits: string): Uint8Array | undefined {
   if (digits.length % 4 === 1) return undefined
   const out = new Uint8Array(Math.floor((digits.length * 3) / 4))
   let bits = 0
   let held = 0
   let at = 0
-  for (const digit of digits) {
-    const value = alphabet.indexOf(digit)
-    if (value < 0) return undefined
+  for (let i = 0; i < digits.length; i++) {
+    const value = values[digits.charCodeAt(i)] ?? 255
+    if (value === 255) return undefined
     held = ((held << 6) | value) & 0xffff
     bits += 6
     if (bits >= 8) {
@@ -102,7 +112,7 @@ export function toBase64(bytes: Uint8Array): string {
 /** The bytes of standard base64 with padding, or `undefined` for any other spelling. */
 export function fromBase64(text: string): Uint8Array | undefined {
   if (text.length % 4 !== 0) return undefined
-  return fromBase(standard, text.replace(/={1,2}$/, ''))
+  return fromBase(standardValues, text.replace(/={1,2}$/, ''))
 }
 
 /** base64url without padding (RFC 4648, section 5). */
@@ -112,5 +122,5 @@ export function toBase64url(bytes: Uint8Array): string {
 
 /** The bytes of base64url without padding, or `undefined` for any other spelling. */
 export function fromBase64url(text: string): Uint8Array | undefined {
-  return fromBase(urlSafe, text)
+  return fromBase(urlSafeValues, text)
 }
