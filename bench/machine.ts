@@ -25,7 +25,7 @@ export function describeMachine(folder: string): Machine {
   const rows: [string, string][] = [
     ['Processor', `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`],
     ['Memory', `${digits(totalmem() / 2 ** 30)} GiB`],
-    ['System', `${type()} ${release()}`],
+    ['System', `${type()} ${release().split('-')[0]}`],
     ['File system', disk],
     ['fsync of 4 KiB written', `p50 ${digits(median(syncs))} ms, p99 ${digits(percentile(syncs, 0.99))} ms`],
     ['Node', `${process.version}, OpenSSL ${process.versions.openssl}`],
@@ -46,7 +46,7 @@ function fileSystem(folder: string): string {
       .filter(([, point]) => point !== undefined && `${place}/`.startsWith(point === '/' ? '/' : `${point}/`))
       .map(([device, point, kind]) => [point!.length, device, point, kind] as const)
       .reduce((a, b) => (b[0] >= a[0] ? b : a))
-    return device?.startsWith('/dev/') ? `${kind} on ${device}` : String(kind)
+    return device?.startsWith('/dev/') ? `${kind} on a block device` : String(kind)
   } catch {
     return 'unknown'
   }

@@ -163,11 +163,14 @@ function intentId(value: unknown): string {
   return `"${value}"`
 }
 
+/** Whether a text is a W3C `traceparent` of a version that is known: no zero ids, not version ff. */
+export function isTraceparent(text: string): boolean {
+  return /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(text)
+}
+
 function traceparent(value: unknown): string {
-  if (typeof value !== 'string' || !/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value)) {
-    throw badInput('$.trace', 'must be a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>')
-  }
-  return `"${value}"`
+  if (typeof value === 'string' && isTraceparent(value)) return `"${value}"`
+  throw badInput('$.trace', 'must be a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>')
 }
 
 function flags(value: unknown): string {

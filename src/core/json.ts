@@ -8,6 +8,9 @@ import { AuditError } from './errors.ts'
 /** How deep a value may nest. */
 export const maxDepth = 128
 
+/** How many objects and lists one value may be made of. */
+const maxParts = 1_000_000
+
 /** Where a value stands in its input: `$.userContext.tags[3]`. A name of more than 80 characters is cut. */
 export function pathOf(parent: string, key: string | number): string {
   if (typeof key === 'number') return `${parent}[${key}]`
@@ -38,6 +41,8 @@ interface Job {
   readonly root: string
   /** Whether `JSON.stringify` keeps the order in which the names of the copy were written. */
   keepsOrder: boolean
+  /** Objects and lists that may still come: one that stands in many places is written in each. */
+  left: number
 }
 
 /**
@@ -52,7 +57,7 @@ interface Job {
  */
 export function canonicalize(value: unknown, root = '$'): string {
   // A judged copy with sorted names, then one call of `JSON.stringify`: 40 % less time than writing member by member.
-  const job: Job = { root, keepsOrder: true }
+  const job: Job = { root, keepsOrder: true, left: maxParts }
   const copy = judge(value, job, undefined, undefined, 0)
   return job.keepsOrder ? JSON.stringify(copy) : spell(copy)
 }
@@ -92,6 +97,7 @@ function judgeObject(
   depth: number,
 ): Json {
   const { root } = job
+  if (--job.left < 0) throw badInput(root, `the value is made of more than ${maxParts} objects and lists`)
   if (depth >= maxDepth) throw badInput(pathTo(root, parent, key), `the value is nested deeper than ${maxDepth}`)
   for (let at = parent; at !== undefined; at = at.parent) {
     if (at.value === value) throw badInput(pathTo(root, parent, key), 'the value contains itself')

@@ -1,4 +1,5 @@
 /** What a JSON-RPC message says, read off its bytes: ids, methods, parts; and the answer to one that is refused. */
+import { isTraceparent } from '../core/capture.ts'
 import { AuditError } from '../core/errors.ts'
 import { last, type Members, type Span } from './envelope.ts'
 import { digestOf, label, looseValue, textMember } from './part.ts'
@@ -59,9 +60,7 @@ export function methodText(line: Uint8Array, span: Span): string {
 
 export function traceparent(metadata: unknown): string | undefined {
   const text = textMember(metadata, 'traceparent')
-  return text !== undefined && /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(text)
-    ? text
-    : undefined
+  return text !== undefined && isTraceparent(text) ? text : undefined
 }
 
 export function slice(line: Uint8Array, span: Span | undefined): Uint8Array | undefined {

@@ -179,6 +179,11 @@ describe('captureEntry', () => {
     ['$.intent: only an outcome closes an intent', { kind: 'intent', intent }],
     ['$.trace: must be a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>', { trace: trace.toUpperCase() }],
     ['$.trace: must be a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>', { trace: trace.slice(3) }],
+    ['$.trace: must be a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>', { trace: `ff${trace.slice(2)}` }],
+    [
+      '$.trace: must be a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>',
+      { trace: trace.replace(/[0-9a-f]{32}/, '0'.repeat(32)) },
+    ],
     ['$.trace: must be a W3C traceparent, 00-<32 hex>-<16 hex>-<2 hex>', { trace: `${trace}\n` }],
     ['$.complianceFlags: must be a list of texts', { complianceFlags: 'gdpr' }],
     ['$.complianceFlags: must be a list of texts', { complianceFlags: new Set(['gdpr']) }],

@@ -152,6 +152,12 @@ function* generatedNumbers(): Generator<bigint> {
 
 const doubleOf = (bits: bigint): number => new Float64Array(BigUint64Array.of(bits).buffer)[0]!
 
+it('a value that unfolds without end, though it is small in memory, is refused before it fills the memory', () => {
+  let value: unknown = []
+  for (let i = 0; i < 60; i++) value = [value, value]
+  expect(() => canonicalize(value)).toThrow('$: the value is made of more than 1000000 objects and lists')
+})
+
 describe('the text of a number', () => {
   it.each([
     // The sum of the vectors' README, and that of json-canonicalization's own, which reaches the random numbers.
