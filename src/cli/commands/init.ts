@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { systemWorld } from '../../append/clock.ts'
 import { createLog } from '../../append/create-log.ts'
@@ -43,10 +44,10 @@ async function init(cli: Cli, { origin, encryption }: Options): Promise<undefine
       `  log     ${made.file}`,
       `  keys    ${made.keys}`,
       '',
-      `${bold('Its verifier keys')}, to give to whoever shall check it:`,
+      `${bold('Its verifier keys')}, to give to whoever shall check it, are the two lines of ${join(made.keys, 'log.vkeys')}:`,
       '',
       `  ${vkeys.ed25519}`,
-      `  ${vkeys.mldsa44}`,
+      `  ${vkeys.mldsa44.slice(0, vkeys.ed25519.length)}… (ML-DSA-44, ${vkeys.mldsa44.length} characters)`,
       '',
       `${bold('Its seal key')}, shown this once and kept nowhere. Keep it on another machine: with it`,
       '(verify --seal-key FILE) anyone can check that no entry was sealed anew after its time.',
