@@ -55,6 +55,9 @@ function statements(connection: Connection) {
 serve({
   open() {
     db = openSqliteFile({ file, key, schema, mode: 'create', synchronous: 'FULL' })
+    // As much as the log and its index have together, and as rare checkpoints as the index.
+    db.pragma('cache_size=-40000')
+    db.pragma('wal_autocheckpoint=4000')
     sql = statements(db)
   },
   append: (rows: PackedRows) =>
