@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest'
+import { Pace } from '../../src/append/pace.ts'
+
+const waits = async (pace: Pace, size: number) => {
+  const start = performance.now()
+  await pace.hold(size)
+  return performance.now() - start
+}
+
+it('a writer waits until the index is close, and goes on at once when it comes close', async () => {
+  const writer = new Pace()
+  const index = new Pace(writer.shared)
+  index.reached(1000)
+  let isHeld = true
+  const held = writer.hold(5000).then(() => {
+    isHeld = false
+  })
+  await new Promise(resolve => setTimeout(resolve, 20))
+  expect(isHeld).toBe(true)
+  index.reached(4500)
+  await held
+  expect(isHeld).toBe(false)
+})
+
+it('nobody waits for an index that has not begun, is being built, or is close', async () => {
+  const pace = new Pace()
+  expect(await waits(pace, 50_000)).toBeLessThan(100)
+  pace.reached(1000)
+  expect(await waits(pace, 1_000_000)).toBeLessThan(100)
+  expect(await waits(pace, 1500)).toBeLessThan(100)
+})
+
+it('nobody waits for long for an index that stands still', async () => {
+  const pace = new Pace()
+  pace.reached(1000)
+  const ms = await waits(pace, 50_000)
+  expect(ms).toBeGreaterThan(100)
+  expect(ms).toBeLessThan(2000)
+})
