@@ -4,6 +4,7 @@ import { hasEnded } from './append/liveness.ts'
 import type { Writer } from './append/writer.ts'
 import type { EntryInput, Receipt } from './core/entry.ts'
 import { AuditError } from './core/errors.ts'
+import type { EventStream } from './core/events.ts'
 import type { EntryFilter } from './core/filter.ts'
 import type { VerificationReport } from './core/finding.ts'
 import type { EntryView } from './core/view.ts'
@@ -43,6 +44,7 @@ export interface AuditLogParts {
   readonly logger: ImmutableAuditLogger
   readonly writer: Writer
   readonly reader: Reader
+  readonly events: EventStream
   readonly now: () => number
   readonly onClose: (log: AuditLog) => void
 }
@@ -62,6 +64,11 @@ export class AuditLog {
 
   constructor(parts: AuditLogParts) {
     this.#parts = parts
+  }
+
+  /** What happens in this log, told to whoever listens: appends, answers, checks. */
+  get events(): EventStream {
+    return this.#parts.events
   }
 
   /**

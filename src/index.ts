@@ -5,6 +5,7 @@ export { ImmutableAuditLogger, type LoggerOptions } from './append/immutable-aud
 export { AuditLog, type OpenCall, type QueryOptions, type VerifyLogOptions } from './audit-log.ts'
 export type { Actor, EntryInput, Json, Kind, Leaf, Outcome, Receipt, SecurityLevel } from './core/entry.ts'
 export { AuditError, type AuditErrorCode } from './core/errors.ts'
+export type { AppendedEntry, AuditEvent, AuditListener, CheckedEvent, EventStream } from './core/events.ts'
 export type { Condition, EntryFilter, Operator } from './core/filter.ts'
 export type {
   Declaration,

@@ -7,11 +7,14 @@ import type { CheckpointPolicy } from './append/group-commit.ts'
 import { ImmutableAuditLogger } from './append/immutable-audit-logger.ts'
 import { haveKeys } from './append/keys.ts'
 import { anchorFile, defaultKeysFolder, defaultLogFile } from './append/places.ts'
-import { openWriter, startWriterThread } from './append/writer.ts'
+import { openWriter, startWriterThread, type Writer } from './append/writer.ts'
 import { AuditLog } from './audit-log.ts'
+import type { EntryInput } from './core/entry.ts'
 import { AuditError } from './core/errors.ts'
+import { EventStream } from './core/events.ts'
 import { checkNodeVersion } from './node-version.ts'
-import { openReader, startReaderThread } from './trail/reader.ts'
+import { observeReader } from './trail/observed-reader.ts'
+import { openReader, type Reader, startReaderThread } from './trail/reader.ts'
 
 export interface OpenAuditLogOptions {
   /** The log's file; below the XDG data folder unless given. */
@@ -43,6 +46,8 @@ export interface OpenAuditLogOptions {
   readonly maxWaiting?: number
   /** Closes the log when the process is told to end (SIGTERM, SIGINT) or has nothing more to do; `true` unless given. */
   readonly closeOnExit?: boolean
+  /** What is done to each entry before it is captured: redaction, levels, flags. What it throws refuses the entry. */
+  readonly prepare?: (entry: EntryInput) => EntryInput
   /** Clock and randomness, for tests; only without threads. */
   readonly world?: World
 }
@@ -57,6 +62,21 @@ export interface OpenAuditLogOptions {
  * const receipt = await log.append({ operation: 'remember', component: 'memory' })
  */
 export async function openAuditLog(options: OpenAuditLogOptions = {}): Promise<AuditLog> {
+  return (await openParts(options)).log
+}
+
+/** A log with the parts that it is made of, for whoever builds on them. */
+export interface OpenedParts {
+  readonly log: AuditLog
+  readonly logger: ImmutableAuditLogger
+  readonly writer: Writer
+  readonly reader: Reader
+  readonly events: EventStream
+  readonly world: World
+}
+
+/** As {@link openAuditLog}. */
+export async function openParts(options: OpenAuditLogOptions): Promise<OpenedParts> {
   checkNodeVersion()
   const { file = defaultLogFile(), keys = defaultKeysFolder(), threads = true, onNotice = say } = options
   const world = options.world ?? systemWorld()
@@ -74,13 +94,14 @@ export async function openAuditLog(options: OpenAuditLogOptions = {}): Promise<A
   } as const
   const readerOptions = { file, keys, committed: port2, pace, onNotice }
   const writer = await (threads ? startWriterThread(writerOptions) : openWriter(writerOptions, world))
-  const reader = await (threads ? startReaderThread(readerOptions) : openReader(readerOptions))
-  const { maxValueBytes, maxWaiting } = options
-  const logger = new ImmutableAuditLogger({ writer, world, maxValueBytes, maxWaiting })
-  const log = new AuditLog({ logger, writer, reader, now: () => world.now(), onClose: forget })
+  const events = new EventStream()
+  const reader = observeReader(await (threads ? startReaderThread(readerOptions) : openReader(readerOptions)), events)
+  const { maxValueBytes, maxWaiting, prepare } = options
+  const logger = new ImmutableAuditLogger({ writer, world, events, maxValueBytes, maxWaiting, prepare })
+  const log = new AuditLog({ logger, writer, reader, events, now: () => world.now(), onClose: forget })
   if (options.closeOnExit ?? true) remember(log)
   log.closeOrphansInBackground()
-  return log
+  return { log, logger, writer, reader, events, world }
 }
 
 async function makeIfMissing(file: string, keys: string, options: OpenAuditLogOptions, world: World): Promise<void> {

@@ -52,6 +52,20 @@ function importsOf(from: string, text: string): Import[] {
 const roomOf = (file: string): string => file.split('/')[0]!
 
 const below = ['core', 'store', 'append', 'index', 'verify', 'trail', 'threads', 'node-version.ts']
+/** What the system is made of, besides the spine. */
+const parts = [
+  'intake',
+  'governance',
+  'metrics',
+  'detect',
+  'report',
+  'export',
+  'streams',
+  'retention',
+  'access',
+  'migrate',
+]
+const rooms = [...below, ...parts]
 
 /** What each room may import, besides itself. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
@@ -63,21 +77,33 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   index: ['core', 'store'],
   verify: ['core', 'store'],
   trail: ['core', 'store', 'append', 'index', 'verify', 'threads'],
-  detect: ['core', 'store', 'append', 'index', 'verify', 'threads'],
-  // The system is two files: what opens and wires, and what it gives.
-  'system.ts': [...below, 'detect', 'metrics', 'audit-log.ts'],
-  'audit-log.ts': [...below, 'detect', 'metrics'],
+  // What happens to an entry before it is captured, and what is asked about it: pure.
+  intake: ['core'],
+  governance: ['core'],
   metrics: ['core'],
+  detect: below,
+  report: [...below, 'detect', 'metrics'],
+  export: below,
+  streams: [...below, 'export'],
+  retention: [...below, 'export'],
+  access: [...below, 'report', 'export'],
+  migrate: below,
+  config: rooms,
+  // The spine is two files: what opens and wires, and what it gives. The system is the third: everything on top of them.
+  'system.ts': [...below, 'audit-log.ts'],
+  'audit-log.ts': below,
+  'memmimic-audit-system.ts': [...rooms, 'config', 'system.ts', 'audit-log.ts'],
+  integrations: [...below, 'governance', 'system.ts', 'audit-log.ts', 'memmimic-audit-system.ts'],
   mcp: [...below, 'system.ts', 'audit-log.ts'],
-  server: [...below, 'system.ts', 'audit-log.ts'],
+  server: [...rooms, 'config', 'system.ts', 'audit-log.ts', 'memmimic-audit-system.ts'],
   // The command line starts the other shells.
-  cli: [...below, 'system.ts', 'audit-log.ts', 'mcp', 'server'],
+  cli: [...rooms, 'config', 'system.ts', 'audit-log.ts', 'memmimic-audit-system.ts', 'mcp', 'server'],
   // For people who test: stores under faults, and a clock for the writer.
   testing: ['core', 'store', 'append'],
   'testing.ts': ['core', 'store', 'testing'],
   'node-version.ts': [],
   // The table of contents.
-  'index.ts': [...below, 'detect', 'metrics', 'system.ts', 'audit-log.ts'],
+  'index.ts': [...rooms, 'config', 'integrations', 'system.ts', 'audit-log.ts', 'memmimic-audit-system.ts'],
 }
 
 /** Which files may import a package; whatever is not named here is imported by none. */
@@ -87,6 +113,14 @@ const packages: Readonly<Record<string, RegExp>> = {
   '@noble/post-quantum': /^core\/primitives\.browser\.ts$/,
   'better-sqlite3-multiple-ciphers': /^store\/sqlite-file\.ts$/,
   commander: /^cli\//,
+  zod: /^config\//,
+  yaml: /^config\//,
+  'prom-client': /^metrics\//,
+  hono: /^server\//,
+  '@hono/node-server': /^server\//,
+  pino: /^server\//,
+  '@opentelemetry/api': /^integrations\//,
+  '@opentelemetry/api-logs': /^integrations\//,
 }
 
 const show = (found: readonly Import[]) => found.map(({ from, specifier }) => `${from} imports ${specifier}`)

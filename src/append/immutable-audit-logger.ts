@@ -1,7 +1,9 @@
 /** The way in for the host: captures what it is given, at once and on the host's thread, and waits for the writer. */
 import { captureEntry, type Draft, defaultMaxValueBytes } from '../core/capture.ts'
-import type { EntryInput, Receipt } from '../core/entry.ts'
+import { type ControlInput, ownComponent } from '../core/control.ts'
+import type { Actor, EntryInput, Receipt } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
+import { type AppendedEntry, EventStream } from '../core/events.ts'
 import { IdSource, type World } from './clock.ts'
 import { writerMark } from './liveness.ts'
 import type { Writer } from './writer.ts'
@@ -15,6 +17,10 @@ export interface LoggerOptions {
   readonly maxWaiting?: number | undefined
   /** Characters of JSON that may wait at once; 256 Mi unless given. */
   readonly maxWaitingBytes?: number | undefined
+  /** Told of what became durable, and of what was refused. */
+  readonly events?: EventStream | undefined
+  /** What is done to an entry before it is captured: redaction, levels, flags. What it throws refuses the entry. */
+  readonly prepare?: ((entry: EntryInput) => EntryInput) | undefined
 }
 
 /** Entries of one moment, and who waits for them. */
@@ -22,10 +28,17 @@ interface Group {
   drafts: Draft[]
   readonly resolves: ((receipt: Receipt) => void)[]
   readonly rejects: ((error: unknown) => void)[]
+  /** What listeners are told of each entry; nothing when there are none. */
+  readonly facts: EntryFacts[]
+  /** When the first of them was given. */
+  since: number
   bytes: number
 }
 
-const newGroup = (): Group => ({ drafts: [], resolves: [], rejects: [], bytes: 0 })
+const newGroup = (): Group => ({ drafts: [], resolves: [], rejects: [], facts: [], since: 0, bytes: 0 })
+
+/** An appended entry, as far as it is known before it is appended. */
+type EntryFacts = Omit<AppendedEntry, 'seq' | 'id' | 'time'>
 
 /**
  * Logs entries, and acknowledges each when it is durable: committed and synced to the disk.
@@ -40,6 +53,8 @@ export class ImmutableAuditLogger {
   readonly #maxValueBytes: number
   readonly #maxWaiting: number
   readonly #maxWaitingBytes: number
+  readonly #events: EventStream
+  readonly #prepare: (entry: EntryInput) => EntryInput
   #group: Group = newGroup()
   #waiting = 0
   #waitingBytes = 0
@@ -56,6 +71,8 @@ export class ImmutableAuditLogger {
     this.#maxValueBytes = options.maxValueBytes ?? defaultMaxValueBytes
     this.#maxWaiting = options.maxWaiting ?? 100_000
     this.#maxWaitingBytes = options.maxWaitingBytes ?? 256 * 1024 * 1024
+    this.#events = options.events ?? new EventStream()
+    this.#prepare = options.prepare ?? (entry => entry)
   }
 
   /** Entries that were captured and are not durable yet. */
@@ -71,6 +88,20 @@ export class ImmutableAuditLogger {
    * @example const { seq, entryHash } = await logger.logAuditEntry({ operation: 'remember', component: 'memory' })
    */
   logAuditEntry(input: EntryInput): Promise<Receipt> {
+    return this.#log(input, false)
+  }
+
+  /**
+   * Records an act of this software about the log itself, under its own component. For the parts of this package: a
+   * program that audits has no use for it.
+   *
+   * @throws AuditError as {@link logAuditEntry}
+   */
+  logControl(input: ControlInput): Promise<Receipt> {
+    return this.#log({ ...input, component: ownComponent }, true)
+  }
+
+  #log(input: EntryInput, control: boolean): Promise<Receipt> {
     return new Promise((resolve, reject) => {
       if (this.#closed === 'refuse') throw new AuditError('closed', 'the log is closed')
       if (this.#closed === 'hold') return
@@ -78,15 +109,19 @@ export class ImmutableAuditLogger {
         throw new AuditError('busy', `${this.#waiting} entries wait already: try again later`)
       }
       const time = this.#world.now()
-      const marked = input?.kind === 'intent' ? withMark(input) : input
-      const draft = captureEntry(marked, { id: this.#ids.next(time), time, maxValueBytes: this.#maxValueBytes })
+      const prepared = control ? input : this.#prepare(input)
+      const entry = prepared?.kind === 'intent' ? withMark(prepared) : prepared
+      const draft = captureEntry(entry, { id: this.#ids.next(time), time, maxValueBytes: this.#maxValueBytes, control })
+      const facts = this.#events.isHeard ? factsOf(entry, control) : undefined
       const bytes = sizeOf(draft)
       this.#waiting++
       this.#waitingBytes += bytes
       const group = this.#group
+      if (group.drafts.length === 0) group.since = time
       group.bytes += bytes
       group.resolves.push(resolve)
       group.rejects.push(reject)
+      if (facts !== undefined) group.facts.push(facts)
       // Whoever logs in the same turn of the event loop shares a message to the writer.
       if (group.drafts.push(draft) === 1) queueMicrotask(() => this.#send(group))
       if (group.drafts.length === maxMessage) this.#group = newGroup()
@@ -111,6 +146,8 @@ export class ImmutableAuditLogger {
       error => {
         this.#answered(group)
         for (const reject of group.rejects) reject(error)
+        const code = error instanceof AuditError ? error.code : 'unknown'
+        this.#events.emit({ type: 'refused', entries: group.rejects.length, code })
       },
     )
   }
@@ -131,6 +168,7 @@ export class ImmutableAuditLogger {
       const { group, receipts } = answer
       const end = Math.min(answer.next + left, receipts.length)
       left -= end - answer.next
+      if (group.facts.length === receipts.length) this.#tell(group, receipts.slice(answer.next, end), answer.next)
       for (; answer.next < end; answer.next++) group.resolves[answer.next]!(receipts[answer.next]!)
       if (end < receipts.length) break
       this.#answers.shift()
@@ -140,6 +178,12 @@ export class ImmutableAuditLogger {
       if (this.#answers.length > 0) this.#answerSome()
       else this.#isAnswering = false
     })
+  }
+
+  #tell({ facts, since }: Group, receipts: readonly Receipt[], first: number): void {
+    const entries = receipts.map(({ seq, id, time }, i) => Object.assign(facts[first + i]!, { seq, id, time }))
+    const durationMs = (this.#world.now() - since) / 1000
+    this.#events.emit({ type: 'appended', entries, durationMs })
   }
 
   #answered({ resolves, bytes }: Group): void {
@@ -163,4 +207,29 @@ function sizeOf(draft: Draft): number {
   let size = draft.first.length + draft.middle.length
   for (const text of draft.sealed) size += text.length
   return size
+}
+
+/** What listeners are told, copied: the caller may change its objects. */
+function factsOf(entry: EntryInput, control: boolean): EntryFacts {
+  const { actor, attributes, complianceFlags, memoryId, performanceMetrics, securityLevel } = entry
+  return {
+    kind: control ? 'control' : (entry.kind ?? 'event'),
+    operation: entry.operation,
+    component: entry.component,
+    outcome: entry.outcome,
+    securityLevel: securityLevel === undefined || securityLevel === 'standard' ? 'internal' : securityLevel,
+    complianceFlags: complianceFlags === undefined ? [] : [...complianceFlags],
+    governanceStatus: entry.governanceStatus,
+    actor: actor && actorOf(actor),
+    memoryId: memoryId === undefined ? undefined : String(memoryId),
+    session: entry.session,
+    attributes: attributes && { ...attributes },
+    performanceMetrics: performanceMetrics && { ...performanceMetrics },
+  }
+}
+
+function actorOf({ type, id, onBehalfOf }: Actor): Actor {
+  return onBehalfOf === undefined
+    ? { type, id }
+    : { type, id, onBehalfOf: { type: onBehalfOf.type, id: onBehalfOf.id } }
 }
