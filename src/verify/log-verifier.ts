@@ -45,6 +45,8 @@ export interface VerifyOptions {
   readonly projections?: readonly (() => AsyncIterable<Finding>)[]
   /** Where an earlier check of this log stopped, as its `onProgress` last said. */
   readonly resume?: VerifyPosition
+  /** Given each leaf that could be read, in order, whatever was found about it. */
+  readonly onLeaf?: (leaf: Leaf) => void
   /** Told after each tile. */
   readonly onProgress?: (position: VerifyPosition, size: number) => void
   readonly signal?: AbortSignal
@@ -277,6 +279,7 @@ class Walk {
     } else {
       this.#place(seq, leaf, isInTree)
       this.#completeness.entry(seq, leaf)
+      this.#options.onLeaf?.(leaf)
       checkDisclosures(this.#findings, leaf, content, seq, this.#options.deep ?? false)
     }
     this.#time(seq, isInTree ? leaf : undefined)
