@@ -9,9 +9,11 @@ export interface CommittedEntries {
   readonly contents: Uint8Array
   /** For each entry the length of its leaf, then that of its content. */
   readonly lengths: Uint32Array
+  /** Something went from the log with them: what was handed over before may not be as it is now. */
+  readonly isRemoval: boolean
 }
 
-export function packCommitted(entries: readonly StoredEntry[]): CommittedEntries {
+export function packCommitted(entries: readonly StoredEntry[], isRemoval = false): CommittedEntries {
   const lengths = new Uint32Array(2 * entries.length)
   let leafBytes = 0
   let contentBytes = 0
@@ -31,7 +33,7 @@ export function packCommitted(entries: readonly StoredEntry[]): CommittedEntries
     leafAt += leaf.length
     contentAt += content.length
   }
-  return { from: entries[0]?.seq ?? 0, leaves, contents, lengths }
+  return { from: entries[0]?.seq ?? 0, leaves, contents, lengths, isRemoval }
 }
 
 export function unpackCommitted({ from, leaves, contents, lengths }: CommittedEntries): StoredEntry[] {

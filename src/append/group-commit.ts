@@ -3,13 +3,12 @@
  *
  * Runs where the store is: in the writer thread, or in the caller's own where there is none.
  */
-import type { Draft } from '../core/capture.ts'
-import { captureEntry } from '../core/capture.ts'
+import { captureEntry, controlOperationOf, type Draft } from '../core/capture.ts'
 import type { Receipt } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
 import { formatTime } from '../core/time.ts'
 import { IdSource, type World } from './clock.ts'
-import type { Sequencer } from './sequencer.ts'
+import type { RemovalRequest, Sequencer } from './sequencer.ts'
 import type { Spill } from './spill.ts'
 
 export interface CheckpointPolicy {
@@ -49,6 +48,8 @@ export class GroupCommit {
   #queue: Waiting[] = []
   /** Who waits for a checkpoint. */
   #signatures: { resolve(note: string | undefined): void; reject(error: unknown): void }[] = []
+  /** What shall go from the log, one commit each. */
+  #removals: { request: RemovalRequest; resolve(receipt: Receipt): void; reject(error: unknown): void }[] = []
   #running: Promise<void> | undefined
   #unsigned = 0
   #timer: NodeJS.Timeout | undefined
@@ -79,6 +80,14 @@ export class GroupCommit {
     })
   }
 
+  /** Lets go of content or leaves, between two commits. */
+  remove(request: RemovalRequest): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      this.#removals.push({ request, resolve, reject })
+      this.#running ??= this.#run()
+    })
+  }
+
   /** Commits what waits and signs the last checkpoint. */
   async close(): Promise<void> {
     try {
@@ -98,8 +107,9 @@ export class GroupCommit {
         await this.#options.hold?.(this.#options.sequencer.size)
         await this.#commit(this.#takeGroup())
       }
+      await this.#remove()
       if (this.#queue.length === 0 || this.#unsigned >= this.#options.checkpoints.everyEntries) await this.#signIfDue()
-    } while (this.#queue.length > 0 || this.#signatures.length > 0)
+    } while (this.#queue.length > 0 || this.#removals.length > 0 || this.#signatures.length > 0)
     this.#running = undefined
   }
 
@@ -128,7 +138,30 @@ export class GroupCommit {
         this.#options.checkpoints.everyMs,
       ).unref()
     } catch (error) {
-      this.#fail(group, drafts, error)
+      const about = group.filter(waiting => waiting.drafts.every(draft => controlOperationOf(draft) !== undefined))
+      if (error instanceof AuditError && error.code === 'frozen' && 0 < about.length && about.length < group.length) {
+        // What the log says of itself is not held up by what it may not take.
+        const others = group.filter(waiting => !about.includes(waiting))
+        this.#fail(
+          others,
+          others.flatMap(waiting => waiting.drafts as Draft[]),
+          error,
+        )
+        await this.#commit(about)
+      } else {
+        this.#fail(group, drafts, error)
+      }
+    }
+  }
+
+  async #remove(): Promise<void> {
+    const next = this.#removals.shift()
+    if (next === undefined) return
+    try {
+      next.resolve(await this.#options.sequencer.remove(next.request))
+      this.#unsigned++
+    } catch (error) {
+      next.reject(error)
     }
   }
 

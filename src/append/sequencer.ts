@@ -5,23 +5,40 @@
  * looks whether another was there meanwhile, and goes on from the head as it stands. So the log cannot fork.
  */
 
-import { equal, toHex } from '../core/bytes.ts'
-import type { Draft } from '../core/capture.ts'
+import { equal, toHex, utf8 } from '../core/bytes.ts'
+import { captureEntry, controlOperationOf, type Draft } from '../core/capture.ts'
 import { openCheckpoint, signCheckpoint } from '../core/checkpoint.ts'
+import { type ControlInput, ownComponent } from '../core/control.ts'
 import type { Receipt } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
 import { genesisHash, hashLength, leafHashHex, writeHashHex } from '../core/hash.ts'
 import { leafText, parseLeaf } from '../core/leaf.ts'
+import { sha256Hex } from '../core/primitives.ts'
+import { parseRanges } from '../core/ranges.ts'
 import { epochMicros, epochOf, type Seal, type SealKey, sealMac } from '../core/seal.ts'
 import { commitment, saltLength } from '../core/sealed.ts'
 import { partialWidth, tileWidth } from '../core/tile.ts'
 import { formatTime, type Micros, parseTime } from '../core/time.ts'
 import { RightEdge, rootAt } from '../core/tree.ts'
-import type { Batch, Head, NewEntry, Store, StoredEntry } from '../store/store.ts'
+import type { Batch, Head, NewEntry, Removal, Store, StoredEntry } from '../store/store.ts'
 import { readTiles } from '../store/tiles.ts'
 import type { Anchor } from './anchor.ts'
-import type { World } from './clock.ts'
+import { IdSource, type World } from './clock.ts'
 import type { LogKeys } from './keys.ts'
+
+/** What the log shall let go of, and the entry that says why. Plain data. */
+export interface RemovalRequest {
+  readonly operation: 'retention.pruned' | 'subject.erased'
+  /** The entries whose content goes, as `core/ranges.ts` writes them. */
+  readonly entries: string
+  /** The leaves below this number go, but the first: a multiple of 256, 0 for none. */
+  readonly below: number
+  /** Why, for everyone to read; the log adds what was removed, and the tree before. */
+  readonly attributes: { readonly [name: string]: string | number | boolean }
+  /** Why, sealed. */
+  readonly sealed?: { readonly [name: string]: unknown }
+  readonly actor?: ControlInput['actor']
+}
 
 /** What the next entry stands on. */
 interface Tip {
@@ -38,7 +55,14 @@ export interface SequencerOptions {
   /** For salts, and for the time of a signature. */
   readonly world: World
   /** Told what is durable now, before anyone else hears of it. */
-  readonly onCommitted?: ((entries: readonly StoredEntry[]) => void) | undefined
+  readonly onCommitted?: ((entries: readonly StoredEntry[], removal: Removal | undefined) => void) | undefined
+}
+
+/** What one commit shall bring. */
+interface Plan {
+  readonly drafts: readonly Draft[]
+  readonly removal?: Removal
+  readonly recordsStep?: number
 }
 
 export class Sequencer {
@@ -46,7 +70,8 @@ export class Sequencer {
   readonly #keys: LogKeys
   readonly #anchor: Anchor
   readonly #world: World
-  readonly #onCommitted: (entries: readonly StoredEntry[]) => void
+  readonly #onCommitted: (entries: readonly StoredEntry[], removal: Removal | undefined) => void
+  readonly #ids: IdSource
   /** Where this process last saw the log end; `undefined` when it must look again. */
   #tip: Tip | undefined
   /** The size that this process last handed to the anchor. */
@@ -58,6 +83,7 @@ export class Sequencer {
     this.#anchor = anchor
     this.#world = world
     this.#onCommitted = onCommitted
+    this.#ids = new IdSource(world)
   }
 
   /** The number of entries, as this process last saw it. */
@@ -69,9 +95,48 @@ export class Sequencer {
    * Makes entries of drafts: all of them, in order, side by side, or none.
    *
    * @returns one receipt a draft, when all are on the disk
-   * @throws AuditError `damaged` when the log disagrees with itself, `busy`, `io`
+   * @throws AuditError `damaged` when the log disagrees with itself, `frozen`, `busy`, `io`
    */
-  async commit(drafts: readonly Draft[]): Promise<Receipt[]> {
+  commit(drafts: readonly Draft[]): Promise<Receipt[]> {
+    return this.#commit(() => ({ drafts }))
+  }
+
+  /**
+   * Lets go of content or leaves, and declares it: both in one commit, so that neither is ever there without the other.
+   *
+   * @throws AuditError `bad_input` when the log does not have what shall go; otherwise as `commit`
+   */
+  async remove({ entries, below, operation, attributes, ...rest }: RemovalRequest): Promise<Receipt> {
+    const content = parseRanges(entries)
+    const [receipt] = await this.#commit(head => {
+      const size = head?.size ?? 0
+      if ((content.at(-1)?.[1] ?? 0) >= size || below >= size || below % tileWidth !== 0) {
+        throw new AuditError('bad_input', `the log has ${size} entries: what shall go must be among them`)
+      }
+      const facts = { ...attributes, entries, below, listDigest: sha256Hex(utf8(entries)), sizeBefore: size }
+      const draft = this.#control({ ...rest, operation, attributes: { ...facts, rootBefore: toHex(head!.root) } })
+      return { drafts: [draft], removal: { declaredBy: size, content, below } }
+    })
+    return receipt!
+  }
+
+  /** Records that the store went on to another version of its schema, if it did and no entry says so yet. */
+  async recordStep(): Promise<void> {
+    const step = await this.#store.unrecordedStep?.()
+    if (step === undefined) return
+    const attributes = { what: 'schema', to: step }
+    await this.#commit(() => ({
+      drafts: [this.#control({ operation: 'log.migrated', attributes })],
+      recordsStep: step,
+    }))
+  }
+
+  #control(entry: ControlInput): Draft {
+    const time = this.#world.now()
+    return captureEntry({ ...entry, component: ownComponent }, { id: this.#ids.next(time), time, control: true })
+  }
+
+  async #commit(planFor: (head: Head | undefined) => Plan): Promise<Receipt[]> {
     let receipts: Receipt[] = []
     let promised: Batch | undefined
     let next: Tip | undefined
@@ -82,11 +147,13 @@ export class Sequencer {
         const tip = await this.#tipAt(head)
         // 3. Build the entries: commitments, leaf, chain, tree, seals. The seal key may go on to a new epoch here; if
         //    we crash after that, it is ahead of the log, and the next entry's time will not be before it.
+        const { drafts, ...plan } = planFor(head)
+        const frozen = frozenAfter(drafts, head?.frozen ?? false)
         const built = build(drafts, tip, this.#keys.seals, this.#world)
         receipts = built.receipts
-        promised = built.batch
+        promised = { ...built.batch, ...plan, head: { ...built.batch.head, frozen } }
         next = built.tip
-        return built.batch
+        return promised
         // 4. The store writes and syncs it. A crash before that is done leaves nothing of it, after that all of it.
       })
     } catch (error) {
@@ -97,7 +164,7 @@ export class Sequencer {
     }
     this.#tip = next
     // 6. Only now does anyone hear of it.
-    this.#onCommitted(promised?.entries ?? [])
+    this.#onCommitted(promised?.entries ?? [], promised?.removal)
     return receipts
   }
 
@@ -216,6 +283,24 @@ export class Sequencer {
       return false
     }
   }
+}
+
+/**
+ * Whether the log is frozen after these drafts.
+ *
+ * @throws AuditError `frozen` when it is, and one of them is not about the log itself
+ */
+function frozenAfter(drafts: readonly Draft[], frozenBefore: boolean): boolean {
+  let frozen = frozenBefore
+  for (const draft of drafts) {
+    const operation = controlOperationOf(draft)
+    if (frozen && operation === undefined) {
+      throw new AuditError('frozen', 'the log is frozen: it takes no entries until someone lifts that')
+    }
+    if (operation === 'log.frozen') frozen = true
+    else if (operation === 'log.unfrozen') frozen = false
+  }
+  return frozen
 }
 
 /** Entries out of drafts, one after the other. The tip that was given is not changed: the commit may fail. */

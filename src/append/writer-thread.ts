@@ -2,6 +2,7 @@
 import { workerData } from 'node:worker_threads'
 import { serve } from '../threads/rpc.ts'
 import { decodeDrafts, type EncodedDrafts, encodeReceipts } from './draft-codec.ts'
+import type { RemovalRequest } from './sequencer.ts'
 import { openWriter, type Writer, type WriterOptions } from './writer.ts'
 
 let writer: Promise<Writer>
@@ -13,6 +14,9 @@ serve({
   },
   async append(drafts: EncodedDrafts) {
     return encodeReceipts(await (await writer).append(decodeDrafts(drafts)))
+  },
+  async remove(request: RemovalRequest) {
+    return (await writer).remove(request)
   },
   async checkpoint() {
     return (await writer).checkpoint()

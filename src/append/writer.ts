@@ -8,7 +8,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Draft } from '../core/capture.ts'
 import type { Receipt } from '../core/entry.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
-import type { StoredEntry } from '../store/store.ts'
+import type { Removal, StoredEntry } from '../store/store.ts'
 import { Remote } from '../threads/rpc.ts'
 import { FileAnchor } from './anchor.ts'
 import { systemWorld, type World } from './clock.ts'
@@ -18,12 +18,18 @@ import { type CheckpointPolicy, GroupCommit } from './group-commit.ts'
 import { loadKeys } from './keys.ts'
 import { Pace } from './pace.ts'
 import { anchorFile } from './places.ts'
-import { Sequencer } from './sequencer.ts'
+import { type RemovalRequest, Sequencer } from './sequencer.ts'
 import { Spill } from './spill.ts'
 
 export interface Writer {
   /** Resolves with the receipts when all of `drafts` are durable; rejects when none of them is. */
   append(drafts: readonly Draft[]): Promise<Receipt[]>
+  /**
+   * Lets go of content or leaves, and declares it in the same commit.
+   *
+   * @throws AuditError `bad_input` when the log does not have what shall go
+   */
+  remove(request: RemovalRequest): Promise<Receipt>
   /** Signs the head, and gives the signed note; `undefined` for a log without entries. */
   checkpoint(): Promise<string | undefined>
   /** Commits what waits, signs the last checkpoint, lets go of the files. */
@@ -58,10 +64,11 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
     anchor: new FileAnchor(anchorFile(options.keys)),
     world,
     // After the answers: nobody waits for the index.
-    onCommitted: committed && (entries => setImmediate(hand, committed, entries)),
+    onCommitted: committed && ((entries, removal) => setImmediate(hand, committed, entries, removal)),
   })
   try {
     await sequencer.checkAnchor()
+    await sequencer.recordStep()
   } catch (error) {
     store.close()
     throw error
@@ -75,6 +82,12 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
   })
   return {
     append: drafts => group.append(drafts),
+    async remove(request) {
+      const receipt = await group.remove(request)
+      // What an erasure took out must not stand in the write-ahead log either.
+      if (request.operation === 'subject.erased') store.checkpointFile()
+      return receipt
+    },
     checkpoint: () => group.checkpoint(),
     async close() {
       try {
@@ -99,6 +112,7 @@ export async function startWriterThread(options: WriterOptions): Promise<Writer>
       const answer = remote.call<EncodedReceipts>('append', encodeDrafts(drafts))
       return answer.then(receipts => decodeReceipts(ids, receipts))
     },
+    remove: request => remote.call('remove', request),
     checkpoint: () => remote.call('checkpoint', undefined),
     async close() {
       try {
@@ -110,8 +124,8 @@ export async function startWriterThread(options: WriterOptions): Promise<Writer>
   }
 }
 
-function hand(port: MessagePort, entries: readonly StoredEntry[]): void {
-  const committed = packCommitted(entries)
+function hand(port: MessagePort, entries: readonly StoredEntry[], removal: Removal | undefined): void {
+  const committed = packCommitted(entries, removal !== undefined)
   port.postMessage(committed, [
     committed.leaves.buffer as ArrayBuffer,
     committed.contents.buffer as ArrayBuffer,

@@ -45,6 +45,7 @@ const exitOf: Readonly<Record<AuditErrorCode, ExitCode>> = {
   bad_key: exitCodes.failed,
   newer_schema: exitCodes.failed,
   damaged: exitCodes.tampered,
+  frozen: exitCodes.failed,
   closed: exitCodes.failed,
   busy: exitCodes.tryLater,
   io: exitCodes.failed,

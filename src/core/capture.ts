@@ -109,6 +109,13 @@ export function captureEntry(input: EntryInput, options: CaptureOptions): Draft 
   return draft
 }
 
+const controlForm = /^"kind":"control","operation":"([^"]+)"/
+
+/** What a control entry is about, by its draft; `undefined` for any other entry. */
+export function controlOperationOf({ middle }: Draft): string | undefined {
+  return middle.startsWith('"kind":"control"') ? controlForm.exec(middle)?.[1] : undefined
+}
+
 function unknownMember(name: string): Error {
   const path = pathOf('$', name)
   if (ownMembers.has(name)) return badInput(path, 'the log itself gives this member')

@@ -22,6 +22,8 @@ export type AuditErrorCode =
   | 'newer_schema'
   /** The log disagrees with itself or with its anchor, so nothing may be appended to it. */
   | 'damaged'
+  /** The log was frozen, by an entry that says why: it takes none but those about itself. */
+  | 'frozen'
   /** The log is closed or closing. */
   | 'closed'
   /** The queue is full: try again later. */

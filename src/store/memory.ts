@@ -2,7 +2,7 @@
 
 import { AuditError } from '../core/errors.ts'
 import type { Seal } from '../core/seal.ts'
-import type { Batch, Head, MaybePromise, NewEntry, Store, StoredCheckpoint, StoredEntry } from './store.ts'
+import type { Batch, Head, MaybePromise, NewEntry, Removal, Store, StoredCheckpoint, StoredEntry } from './store.ts'
 
 /** How many entries are given at a time. */
 const step = 256
@@ -13,6 +13,8 @@ export class MemoryStore implements Store {
   #tiles = new Map<string, Uint8Array>()
   #seals: Seal[] = []
   #checkpoints = new Map<number, StoredCheckpoint>()
+  #declared: number[] = []
+  #minimum = 0
   #lock: Promise<unknown> = Promise.resolve()
 
   head(): Head | undefined {
@@ -21,7 +23,18 @@ export class MemoryStore implements Store {
 
   *entries(from: number, to: number): Iterable<readonly StoredEntry[]> {
     const end = Math.min(to, this.#entries.length)
-    for (let at = from; at < end; at += step) yield this.#entries.slice(at, Math.min(at + step, end))
+    for (let at = from; at < end; at += step) {
+      const there = this.#entries.slice(at, Math.min(at + step, end)).filter(({ seq }) => this.#isThere(seq))
+      if (there.length > 0) yield there
+    }
+  }
+
+  #isThere(seq: number): boolean {
+    return seq === 0 || seq >= this.#minimum
+  }
+
+  declarations(): Iterable<StoredEntry> {
+    return this.#declared.filter(seq => this.#isThere(seq)).map(seq => this.#entries[seq]!)
   }
 
   tile(level: number, index: number): Uint8Array | undefined {
@@ -51,9 +64,20 @@ export class MemoryStore implements Store {
       for (const { level, index, hashes } of batch.tiles) this.#tiles.set(`${level}/${index}`, hashes)
       this.#seals.push(...batch.seals)
       this.#head = batch.head
+      if (batch.removal !== undefined) this.#remove(batch.removal)
     })
     this.#lock = turn.catch(() => {})
     return turn
+  }
+
+  #remove({ declaredBy, content, below }: Removal): void {
+    this.#declared.push(declaredBy)
+    for (const [first, last] of content) {
+      for (let seq = first; seq <= last; seq++) {
+        this.#entries[seq] = { ...this.#entries[seq]!, content: new Uint8Array(0) }
+      }
+    }
+    this.#minimum = Math.max(this.#minimum, below)
   }
 
   putCheckpoint(checkpoint: StoredCheckpoint): void {

@@ -24,6 +24,8 @@ export interface OpenOptions {
   readonly mode: 'create' | 'write' | 'read'
   /** `FULL`: a commit is on the disk when it returns. `NORMAL`: it may be lost, but only whole, at a power cut. */
   readonly synchronous: 'FULL' | 'NORMAL'
+  /** Whether what is deleted is also overwritten. */
+  readonly secureDelete?: boolean
 }
 
 /** How long a writer waits for another process's commit, in milliseconds. */
@@ -92,7 +94,8 @@ function startsAsPlainSqlite(file: string): boolean {
   return head.toString('latin1') === 'SQLite format 3\0'
 }
 
-function prepare(connection: Connection, { file, key, schema, mode, synchronous }: OpenOptions): void {
+function prepare(connection: Connection, options: OpenOptions): void {
+  const { file, key, schema, mode, synchronous, secureDelete } = options
   if (key !== undefined) {
     for (const setting of cipher) connection.pragma(setting)
     connection.pragma(`key="x'${Buffer.from(key).toString('hex')}'"`)
@@ -101,6 +104,7 @@ function prepare(connection: Connection, { file, key, schema, mode, synchronous 
   if (mode !== 'read') connection.pragma('journal_mode=WAL')
   connection.pragma(`synchronous=${synchronous}`)
   connection.pragma('cache_size=-8000')
+  if (secureDelete) connection.pragma('secure_delete=ON')
 
   const pragma = (name: string) => connection.pragma(name, { simple: true }) as number
   const latest = schema.migrations.length
@@ -114,7 +118,12 @@ function prepare(connection: Connection, { file, key, schema, mode, synchronous 
       `${file} has schema ${version}; this release knows ${latest}: use a newer memmimic-audit`,
     )
   }
-  if (version === latest || mode === 'read') return
+  if (version === latest) return
+  if (mode === 'read') {
+    // Questions are answered in today's schema only: whoever may write brings the file forward first.
+    openSqliteFile({ ...options, mode: 'write' }).close()
+    return
+  }
   connection.exec('BEGIN IMMEDIATE')
   try {
     // Another process may have been here while this one waited for the lock.

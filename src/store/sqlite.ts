@@ -6,10 +6,11 @@
  * leaf. A commit of one entry writes a tail row, a seal and the head: no secondary index, no growing blob.
  */
 import { AuditError } from '../core/errors.ts'
+import { leafHash } from '../core/hash.ts'
 import type { Seal } from '../core/seal.ts'
 import { packContents, packLeaves, unpackContents, unpackLeaves } from './block.ts'
 import { asAuditError, type Connection, openSqliteFile, type Schema, toAuditError } from './sqlite-file.ts'
-import type { Batch, Head, MaybePromise, NewEntry, Store, StoredCheckpoint, StoredEntry } from './store.ts'
+import type { Batch, Head, MaybePromise, NewEntry, Removal, Store, StoredCheckpoint, StoredEntry } from './store.ts'
 
 /** Entries in a tile. */
 const tileWidth = 256
@@ -19,6 +20,10 @@ const tileWidth = 256
  */
 const blockSize = 32
 
+/**
+ * Version 2 lets content and leaves go. `schema_step` has a row for each step that a log with entries went through, with
+ * the number of the entry that records it.
+ */
 const schema: Schema = {
   applicationId: 0x6d6d6131,
   migrations: [
@@ -29,6 +34,10 @@ const schema: Schema = {
      CREATE TABLE tile (level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (level, n));
      CREATE TABLE seal (size INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, mac BLOB NOT NULL);
      CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL);`,
+    `ALTER TABLE head ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0;
+     CREATE TABLE declared (seq INTEGER PRIMARY KEY);
+     CREATE TABLE schema_step (version INTEGER PRIMARY KEY, entry INTEGER);
+     INSERT INTO schema_step (version, entry) SELECT 2, NULL FROM head;`,
   ],
 }
 
@@ -41,8 +50,10 @@ export interface SqliteStoreOptions {
 
 /** @throws AuditError as `openSqliteFile` */
 export function openSqliteStore({ file, key, mode }: SqliteStoreOptions): SqliteStore {
-  return new SqliteStore(file, openSqliteFile({ file, key, mode, schema, synchronous: 'FULL' }))
+  return new SqliteStore(file, openSqliteFile({ file, key, mode, schema, synchronous: 'FULL', secureDelete: true }))
 }
+
+const nothing = new Uint8Array(0)
 
 type TailRow = [seq: number, leaf: unknown, content: unknown]
 
@@ -60,12 +71,12 @@ export class SqliteStore implements Store {
 
   head(): Head | undefined {
     return asAuditError(this.#file, () => {
-      const row = this.#sql.head.get() as { size: unknown; root: unknown } | undefined
+      const row = this.#sql.head.get() as { size: unknown; root: unknown; frozen: unknown } | undefined
       if (row === undefined) return undefined
       if (!Number.isSafeInteger(row.size) || (row.size as number) < 0) {
         throw new AuditError('bad_format', `${this.#file} is damaged: its head has no size`)
       }
-      return { size: row.size as number, root: asBytes(row.root) }
+      return { size: row.size as number, root: asBytes(row.root), frozen: row.frozen === 1 }
     })
   }
 
@@ -138,6 +149,17 @@ export class SqliteStore implements Store {
     )
   }
 
+  *declarations(): Iterable<StoredEntry> {
+    for (const seq of asAuditError(this.#file, () => this.#sql.declared.all() as number[])) {
+      for (const some of this.entries(seq, seq + 1)) yield* some
+    }
+  }
+
+  /** The step of the schema that this log went through and that no entry records yet. */
+  unrecordedStep(): number | undefined {
+    return asAuditError(this.#file, () => (this.#sql.unrecordedStep.get() as number | null) ?? undefined)
+  }
+
   commit(build: (head: Head | undefined) => MaybePromise<Batch | undefined>): Promise<void> {
     return this.#inTurn(async () => {
       const batch = await build(this.head())
@@ -170,7 +192,7 @@ export class SqliteStore implements Store {
     return turn
   }
 
-  #write({ entries, tiles, seals, head }: Batch): void {
+  #write({ entries, tiles, seals, head, removal, recordsStep }: Batch): void {
     const sql = this.#sql
     const from = head.size - entries.length
     const blocked = head.size - (head.size % tileWidth)
@@ -179,7 +201,37 @@ export class SqliteStore implements Store {
     for (const { seq, hash, leaf, content } of entries.slice(fresh - from)) sql.addTail.run(seq, hash, leaf, content)
     for (const { level, index, hashes } of tiles) sql.putTile.run(level, index, hashes)
     for (const { size, epoch, mac } of seals) sql.addSeal.run(size, epoch, mac)
-    sql.setHead.run(head.size, head.root)
+    sql.setHead.run(head.size, head.root, head.frozen ? 1 : 0)
+    if (removal !== undefined) this.#remove(removal)
+    if (recordsStep !== undefined) sql.recordStep.run(head.size - 1, recordsStep)
+  }
+
+  #remove({ declaredBy, content, below }: Removal): void {
+    this.#sql.addDeclared.run(declaredBy)
+    for (const [first, last] of content) {
+      this.#sql.emptyTail.run(first, last)
+      for (let block = first - (first % blockSize); block <= last; block += blockSize) this.#empty(block, first, last)
+    }
+    if (below === 0) return
+    const genesis = this.#from(0, 1).entries[0]
+    if (genesis !== undefined) {
+      this.#sql.keepInTail.run(genesis.seq, leafHash(genesis.leaf), genesis.leaf, genesis.content)
+    }
+    for (const table of [this.#sql.dropLeaves, this.#sql.dropContent]) table.run(below)
+    this.#sql.dropTail.run(1, below)
+  }
+
+  /** Takes the content of some entries out of their block. */
+  #empty(block: number, first: number, last: number): void {
+    const data = this.#sql.contentOf.get(block)
+    if (data === undefined) return
+    if (first <= block && block + blockSize - 1 <= last) {
+      this.#sql.dropContentOf.run(block)
+      return
+    }
+    const contents = unpackContents(asBytes(data))
+    const left = contents.map((content, i) => (first <= block + i && block + i <= last ? nothing : content))
+    this.#sql.setContent.run(packContents(left), block)
   }
 
   /** Moves what now fills whole tiles into blocks: first what waits in the tail, then what is new. */
@@ -195,7 +247,7 @@ export class SqliteStore implements Store {
       this.#sql.addLeaves.run(start + i, packLeaves(block.map(({ leaf }) => leaf)))
       this.#sql.addContent.run(start + i, packContents(block.map(({ content }) => content)))
     }
-    if (waiting.length > 0) this.#sql.dropTail.run(from)
+    if (waiting.length > 0) this.#sql.dropTail.run(start, from)
   }
 
   lastCheckpoint(): StoredCheckpoint | undefined {
@@ -230,18 +282,28 @@ function statements(db: Connection) {
     beginWrite: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
-    head: db.prepare('SELECT size, root FROM head'),
-    setHead: db.prepare('INSERT OR REPLACE INTO head (one, size, root) VALUES (1, ?, ?)'),
+    head: db.prepare('SELECT size, root, frozen FROM head'),
+    setHead: db.prepare('INSERT OR REPLACE INTO head (one, size, root, frozen) VALUES (1, ?, ?, ?)'),
     tailFrom: db.prepare('SELECT seq, leaf, content FROM tail WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT 256').raw(),
     tailHashes: db.prepare('SELECT seq, hash FROM tail WHERE seq >= ? AND seq < ? ORDER BY seq').raw(),
     addTail: db.prepare('INSERT INTO tail (seq, hash, leaf, content) VALUES (?, ?, ?, ?)'),
-    dropTail: db.prepare('DELETE FROM tail WHERE seq < ?'),
+    dropTail: db.prepare('DELETE FROM tail WHERE seq >= ? AND seq < ?'),
+    keepInTail: db.prepare('INSERT OR IGNORE INTO tail (seq, hash, leaf, content) VALUES (?, ?, ?, ?)'),
+    emptyTail: db.prepare("UPDATE tail SET content = x'' WHERE seq >= ? AND seq <= ?"),
     leavesFrom: db
       .prepare('SELECT first, data FROM leaves WHERE first >= ? AND first < ? ORDER BY first LIMIT 1')
       .raw(),
     contentOf: db.prepare('SELECT data FROM content WHERE first = ?').pluck(),
     addLeaves: db.prepare('INSERT INTO leaves (first, data) VALUES (?, ?)'),
     addContent: db.prepare('INSERT INTO content (first, data) VALUES (?, ?)'),
+    setContent: db.prepare('UPDATE content SET data = ? WHERE first = ?'),
+    dropContentOf: db.prepare('DELETE FROM content WHERE first = ?'),
+    dropLeaves: db.prepare('DELETE FROM leaves WHERE first < ?'),
+    dropContent: db.prepare('DELETE FROM content WHERE first < ?'),
+    declared: db.prepare('SELECT seq FROM declared ORDER BY seq').pluck(),
+    addDeclared: db.prepare('INSERT INTO declared (seq) VALUES (?)'),
+    unrecordedStep: db.prepare('SELECT max(version) FROM schema_step WHERE entry IS NULL').pluck(),
+    recordStep: db.prepare('UPDATE schema_step SET entry = ? WHERE entry IS NULL AND version <= ?'),
     tile: db.prepare('SELECT hashes FROM tile WHERE level = ? AND n = ?').pluck(),
     putTile: db.prepare('INSERT OR REPLACE INTO tile (level, n, hashes) VALUES (?, ?, ?)'),
     seals: db.prepare('SELECT size, epoch, mac FROM seal WHERE size > ? AND size <= ? ORDER BY size LIMIT 1000'),

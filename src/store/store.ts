@@ -5,6 +5,7 @@
  * may be asynchronous, and nothing here assumes one process, one clock or one log on the machine.
  * `testing/store-contract.ts` is the proof of a store; `memory.ts` is the oracle.
  */
+import type { Range } from '../core/ranges.ts'
 import type { Seal } from '../core/seal.ts'
 import type { Tile } from '../core/tree.ts'
 
@@ -16,6 +17,8 @@ export interface Head {
   readonly size: number
   /** 32 bytes. */
   readonly root: Uint8Array
+  /** Whether the log takes no entries but those about itself; false unless given. */
+  readonly frozen?: boolean
 }
 
 /** One entry as it is kept. */
@@ -49,6 +52,23 @@ export interface Batch {
   readonly seals: readonly Seal[]
   /** The head after this batch. */
   readonly head: Head
+  /** What goes with this batch, and the entry in it that says so. */
+  readonly removal?: Removal
+  /** Its newest entry records that the store went on to this version of its schema. */
+  readonly recordsStep?: number
+}
+
+/**
+ * What a log lets go of: content first, entry by entry; leaves later, as a prefix, but for that of entry 0. Hashes and
+ * tiles never go. FORMAT.md, section 8.
+ */
+export interface Removal {
+  /** The entry of this batch that declares it. */
+  readonly declaredBy: number
+  /** Entries whose content goes. */
+  readonly content: readonly Range[]
+  /** The leaves below this number go, but the first; a multiple of 256, or 0 for none. */
+  readonly below: number
 }
 
 /** What a check needs of a log, whatever keeps it. */
@@ -73,6 +93,9 @@ export interface LogReader {
 
   /** The checkpoints with `from < size ≤ to`, in order of size. */
   checkpoints(from: number, to: number): AsyncIterable<StoredCheckpoint> | Iterable<StoredCheckpoint>
+
+  /** The entries that declared a removal, in order, as far as their leaves are there. */
+  declarations(): AsyncIterable<StoredEntry> | Iterable<StoredEntry>
 }
 
 /** As much of a log as a projection follows. */
@@ -98,6 +121,9 @@ export interface Store extends LogReader {
 
   /** The newest checkpoint. */
   lastCheckpoint(): MaybePromise<StoredCheckpoint | undefined>
+
+  /** The version of the store's own schema to which it went on with entries in it, until an entry records that. */
+  unrecordedStep?(): MaybePromise<number | undefined>
 
   /** Gives back files and connections. Idempotent; nothing else may be called afterwards. */
   close(): MaybePromise<void>

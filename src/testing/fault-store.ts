@@ -53,6 +53,9 @@ export class FaultStore implements Store {
   checkpoints(from: number, to: number): ReturnType<Store['checkpoints']> {
     return this.#store.checkpoints(from, to)
   }
+  declarations(): ReturnType<Store['declarations']> {
+    return this.#store.declarations()
+  }
   lastCheckpoint(): ReturnType<Store['lastCheckpoint']> {
     return this.#store.lastCheckpoint()
   }

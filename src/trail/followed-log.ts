@@ -30,7 +30,13 @@ export class FollowedLog implements LogSource {
 
   /** Takes what the writer hands over. */
   take(committed: CommittedEntries): void {
-    const { from, leaves, contents, lengths } = committed
+    const { from, leaves, contents, lengths, isRemoval } = committed
+    if (isRemoval) {
+      // Content may have gone from what was handed over before: all of it is read from the store.
+      this.#handed = []
+      this.#bytes = 0
+      return
+    }
     const bytes = leaves.length + contents.length
     if (this.#bytes + bytes > maxBytes) return
     this.#handed.push({ from, to: from + lengths.length / 2, bytes, committed })
@@ -49,6 +55,9 @@ export class FollowedLog implements LogSource {
       if (handed !== undefined) {
         const end = Math.min(handed.to, to)
         const entries = unpackCommitted(handed.committed)
+        // Given once: whoever asks again wants to know what is there now.
+        this.#handed = this.#handed.filter(other => other !== handed)
+        this.#bytes -= handed.bytes
         yield entries.slice(at - handed.from, end - handed.from)
         at = end
       } else {
