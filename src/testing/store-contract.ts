@@ -42,8 +42,12 @@ function entry(seq: number): NewEntry {
 /** Grows a store by some entries at a time, as the sequencer does. */
 async function grow(store: Store, ...steps: number[]): Promise<RightEdge> {
   const edge = RightEdge.empty()
-  for (const count of steps) await store.commit(() => batchOf(edge, count))
+  await growOn(store, edge, ...steps)
   return edge
+}
+
+async function growOn(store: Store, edge: RightEdge, ...steps: number[]): Promise<void> {
+  for (const count of steps) await store.commit(() => batchOf(edge, count))
 }
 
 function batchOf(edge: RightEdge, count: number): Batch {
@@ -57,6 +61,12 @@ function batchOf(edge: RightEdge, count: number): Batch {
     seals: [{ size: edge.size, epoch: Math.floor(edge.size / 100), mac: leafHash(encoder.encode(String(edge.size))) }],
     head: { size: edge.size, root: edge.root() },
   }
+}
+
+async function declared(store: Store): Promise<StoredEntry[]> {
+  const out: StoredEntry[] = []
+  for await (const entry of store.declarations()) out.push(entry)
+  return out
 }
 
 async function read(store: Store, from: number, to: number): Promise<StoredEntry[]> {
@@ -224,6 +234,78 @@ const cases: [string, (store: Store) => Promise<void>][] = [
       const notes: string[] = []
       for await (const { note } of store.checkpoints(0, 600)) notes.push(note)
       deepStrictEqual(notes, ['256', '512', '600'])
+    },
+  ],
+  [
+    'content that goes is gone with the batch that says so, and nothing else is',
+    async store => {
+      const edge = await grow(store, 300, 1, 1, 200)
+      const size = edge.size
+      const content = [
+        [5, 5],
+        [20, 70],
+        [256, 258],
+        [size - 2, size - 1],
+      ] as const
+      await store.commit(() => ({ ...batchOf(edge, 1), removal: { declaredBy: size, content, below: 0 } }))
+      const isGone = (seq: number) => content.some(([first, last]) => first <= seq && seq <= last)
+      deepStrictEqual(
+        (await read(store, 0, size + 1)).map(plain),
+        Array.from({ length: size + 1 }, (_, i) => ({ ...plain(entry(i)), ...(isGone(i) ? { content: '' } : {}) })),
+      )
+      strictEqual((await store.head())?.size, size + 1)
+      deepStrictEqual((await declared(store)).map(plain), [plain(entry(size))])
+      // What moves into blocks later is as it was left.
+      await growOn(store, edge, 300)
+      strictEqual((await read(store, size - 2, size - 1))[0]?.content.length, 0)
+      strictEqual((await read(store, 19, 20))[0]?.content.length, entry(19).content.length)
+    },
+  ],
+  [
+    'leaves go as a prefix, but for the first; the tree keeps every hash of them',
+    async store => {
+      const edge = await grow(store, 300, 1, 800)
+      const before = await store.tile(0, 0)
+      const size = edge.size
+      await store.commit(() => ({
+        ...batchOf(edge, 1),
+        removal: { declaredBy: size, content: [[0, 600]], below: 512 },
+      }))
+      const seqs = (await read(store, 0, size + 1)).map(({ seq }) => seq)
+      deepStrictEqual(seqs, [0, ...Array.from({ length: size + 1 - 512 }, (_, i) => 512 + i)])
+      deepStrictEqual(new Uint8Array((await store.tile(0, 0))!), new Uint8Array(before!))
+      await growOn(store, edge, 1, 400, 1)
+      strictEqual(plain((await read(store, 0, 1))[0]!).leaf, plain(entry(0)).leaf)
+      strictEqual((await read(store, 1, 512)).length, 0)
+      strictEqual((await declared(store)).length, 1)
+      await store.commit(head => ({
+        ...batchOf(edge, 1),
+        removal: { declaredBy: head!.size, content: [], below: 1280 },
+      }))
+      // The first declaration went with its leaf, and with everything that it spoke of.
+      strictEqual((await declared(store)).length, 1)
+    },
+  ],
+  [
+    'a batch with a removal that does not come about removes nothing',
+    async store => {
+      const edge = await grow(store, 100)
+      await rejects(async () => store.commit(() => Promise.reject(new Error('no'))), /no/)
+      strictEqual((await declared(store)).length, 0)
+      strictEqual((await read(store, 0, edge.size)).filter(({ content }) => content.length > 0).length > 50, true)
+    },
+  ],
+  [
+    'a frozen head is frozen until a batch says otherwise',
+    async store => {
+      const edge = await grow(store, 3)
+      for (const frozen of [true, true, false]) {
+        await store.commit(() => {
+          const batch = batchOf(edge, 1)
+          return { ...batch, head: { ...batch.head, frozen } }
+        })
+        strictEqual((await store.head())?.frozen, frozen)
+      }
     },
   ],
 ]

@@ -6,6 +6,7 @@ import type { Declaration, Omission } from '../core/finding.ts'
 const declarations: ReadonlySet<string> = new Set([
   'log.restored',
   'log.frozen',
+  'log.unfrozen',
   'log.migrated',
   'key.rotated',
   'retention.pruned',
@@ -42,7 +43,7 @@ export class Completeness {
       this.#openIntents.delete(leaf.intent)
     }
     if (leaf.kind !== 'control' || !declarations.has(operation)) return
-    this.#declared.push({ operation, seq, time: leaf.time, ...leaf.attributes })
+    this.#declared.push({ operation, seq, time: leaf.time, ...brief(leaf.attributes) })
     if (operation === 'gap.recorded') {
       const message = `${leaf.attributes?.entries ?? 'some'} entries could not be recorded before entry ${seq}`
       this.#gaps.push({ kind: 'gap', seq, id, operation, message })
@@ -57,4 +58,10 @@ export class Completeness {
     const missing = [...this.#openIntents.values(), ...this.#gaps].sort((a, b) => a.seq - b.seq)
     return { complete: missing.length === 0, missing, declared: this.#declared }
   }
+}
+
+/** The list of what was removed can be long, and is in the entry for whoever wants it. */
+function brief(attributes: Leaf['attributes'] = {}): NonNullable<Leaf['attributes']> {
+  const { entries, ...rest } = attributes
+  return typeof entries === 'string' && entries.length > 200 ? rest : attributes
 }

@@ -14,6 +14,7 @@ import { genesisHash, hashLength, leafHashHex, writeHashHex } from '../core/hash
 import { parseLeaf } from '../core/leaf.ts'
 import type { Verifier } from '../core/note.ts'
 import { checkConsistency, consistencyProof, tilesForConsistency } from '../core/proof.ts'
+import type { Range } from '../core/ranges.ts'
 import type { Seal, SealKey } from '../core/seal.ts'
 import { partialWidth, tileWidth } from '../core/tile.ts'
 import { formatTime, type Micros, parseTime } from '../core/time.ts'
@@ -21,6 +22,7 @@ import { RightEdge, rootAt, type Tile, tilesForRoot } from '../core/tree.ts'
 import type { Head, LogReader, StoredCheckpoint, StoredEntry } from '../store/store.ts'
 import { readTiles } from '../store/tiles.ts'
 import { Completeness, type CompletenessState } from './completeness.ts'
+import { Declared } from './declared.ts'
 import { checkDisclosures } from './disclosures.ts'
 import { Findings } from './findings.ts'
 import { SealCheck } from './seal-check.ts'
@@ -94,6 +96,8 @@ class Walk {
   readonly #completeness: Completeness
   readonly #sealCheck: SealCheck
   readonly #signatures: SignatureCheck
+  /** What the log declares to be gone; not looked up before something is. */
+  #declared: Declared | undefined
 
   /** The tree over what was walked: of the hashes that the log keeps, wherever they can be believed. */
   #edge = RightEdge.empty()
@@ -235,6 +239,9 @@ class Walk {
     const entries: StoredEntry[] = []
     for await (const some of this.#log.entries(from, to)) entries.push(...some)
 
+    if (entries.length < to - from || entries.some(({ content }) => content.length === 0)) {
+      this.#declared ??= await Declared.read(this.#log, this.#head, this.#range())
+    }
     if (hex === '' && entries.length === 0) {
       const message = `the entries from ${from} on are not there: the log says that it has ${this.#head.size}`
       this.#findings.find('missing_entry', message, { seq: from })
@@ -252,10 +259,18 @@ class Walk {
     return true
   }
 
+  /** The range to check, when that is not the log as a whole. */
+  #range(): Range | undefined {
+    const isWhole = this.#options.resume !== undefined || this.#from === 0
+    return isWhole && this.#to === this.#head.size ? undefined : [this.#from, this.#to - 1]
+  }
+
   #missing(seq: number, kept: string | undefined): void {
-    this.#entries++
     this.#judgeSuspect(undefined)
-    this.#findings.find('missing_entry', `entry ${seq} is not there`, { seq, ...(kept && { expected: kept }) })
+    if (kept === undefined || !this.#declared?.hasLeafGone(seq)) {
+      this.#entries++
+      this.#findings.find('missing_entry', `entry ${seq} is not there`, { seq, ...(kept && { expected: kept }) })
+    }
     // A hash that is gone with its entry is known to the next link, if that is there.
     if (kept === undefined) this.#gone++
     else {
@@ -280,7 +295,8 @@ class Walk {
       this.#place(seq, leaf, isInTree)
       this.#completeness.entry(seq, leaf)
       this.#options.onLeaf?.(leaf)
-      checkDisclosures(this.#findings, leaf, content, seq, this.#options.deep ?? false)
+      const isGone = content.length === 0 && this.#declared?.hasContentGone(seq)
+      if (!isGone) checkDisclosures(this.#findings, leaf, content, seq, this.#options.deep ?? false)
     }
     this.#time(seq, isInTree ? leaf : undefined)
     if (isInTree) this.#append(computed)

@@ -1,0 +1,103 @@
+/**
+ * What a log declares that it let go of: content that went by retention or erasure, and leaves below a minimum index.
+ * FORMAT.md, sections 3 and 8. What is missing without a declaration is a finding.
+ */
+import type { Leaf } from '../core/entry.ts'
+import { leafHash } from '../core/hash.ts'
+import { parseLeaf } from '../core/leaf.ts'
+import { checkInclusion, inclusionProof, tilesForInclusion } from '../core/proof.ts'
+import { isIn, parseRanges, type Range } from '../core/ranges.ts'
+import type { Head, LogReader, StoredEntry } from '../store/store.ts'
+import { keepTiles, readTiles } from '../store/tiles.ts'
+
+/** Control operations that declare a removal. */
+const removals: ReadonlySet<string> = new Set(['retention.pruned', 'subject.erased'])
+
+/** What one entry declares. It speaks of entries before itself only. */
+interface Removed {
+  readonly content: readonly Range[]
+  readonly below: number
+}
+
+export class Declared {
+  readonly #content: readonly Range[]
+  readonly #below: number
+
+  constructor(removed: readonly Removed[] = []) {
+    this.#content = united(removed.flatMap(({ content }) => content))
+    this.#below = removed.reduce((most, { below }) => Math.max(most, below), 0)
+  }
+
+  /**
+   * Reads what a log declares. Whoever walks the whole log comes by each declaration and judges it there; for a range,
+   * those that concern it are held against the head's root here.
+   */
+  static async read(log: LogReader, head: Head, range?: Range): Promise<Declared> {
+    const tiles = keepTiles(log)
+    const removed: Removed[] = []
+    for await (const stored of log.declarations()) {
+      const found = removedBy(stored)
+      if (found === undefined || (range !== undefined && !concerns(found, range))) continue
+      if (range === undefined || (await isInTree(tiles, head, stored))) removed.push(found)
+    }
+    return new Declared(removed)
+  }
+
+  /** Whether the content of an entry is declared to be gone. */
+  hasContentGone(seq: number): boolean {
+    return isIn(this.#content, seq) || this.hasLeafGone(seq)
+  }
+
+  /** Whether the leaf of an entry is declared to be gone. That of entry 0 never goes. */
+  hasLeafGone(seq: number): boolean {
+    return 0 < seq && seq < this.#below
+  }
+}
+
+function removedBy({ seq, leaf: bytes }: StoredEntry): Removed | undefined {
+  const { leaf } = parseLeaf(bytes)
+  if (leaf?.seq !== seq || leaf.kind !== 'control' || !removals.has(leaf.operation)) return undefined
+  const { content, below } = listsOf(leaf)
+  const isOfEarlier = (content.at(-1)?.[1] ?? -1) < seq && below <= seq
+  return isOfEarlier ? { content, below } : undefined
+}
+
+function listsOf({ attributes = {} }: Leaf): Removed {
+  const { entries, below } = attributes
+  try {
+    return {
+      content: typeof entries === 'string' ? parseRanges(entries) : [],
+      below: typeof below === 'number' ? below : 0,
+    }
+  } catch {
+    return { content: [], below: 0 }
+  }
+}
+
+function concerns({ content, below }: Removed, [from, to]: Range): boolean {
+  return from < below || content.some(([first, last]) => first <= to && from <= last)
+}
+
+async function isInTree(
+  log: Pick<LogReader, 'tile'>,
+  { size, root }: Head,
+  { seq, leaf }: StoredEntry,
+): Promise<boolean> {
+  if (seq >= size) return false
+  try {
+    const path = inclusionProof(seq, size, await readTiles(log, size, tilesForInclusion(seq, size)))
+    return checkInclusion(path, seq, size, leafHash(leaf), root)
+  } catch {
+    return false
+  }
+}
+
+function united(ranges: readonly Range[]): Range[] {
+  const out: [number, number][] = []
+  for (const [first, last] of ranges.toSorted(([a], [b]) => a - b)) {
+    const before = out.at(-1)
+    if (before !== undefined && first <= before[1] + 1) before[1] = Math.max(before[1], last)
+    else out.push([first, last])
+  }
+  return out
+}
