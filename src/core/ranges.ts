@@ -56,3 +56,26 @@ export function isIn(ranges: readonly Range[], seq: number): boolean {
   }
   return low < ranges.length && ranges[low]![0] <= seq
 }
+
+/** Any ranges as one set: in order, none touching another. */
+export function unite(ranges: readonly Range[]): Range[] {
+  const out: [number, number][] = []
+  for (const [first, last] of ranges.toSorted(([a], [b]) => a - b)) {
+    const before = out.at(-1)
+    if (before !== undefined && first <= before[1] + 1) before[1] = Math.max(before[1], last)
+    else out.push([first, last])
+  }
+  return out
+}
+
+/** What lies between two numbers, both inclusive, and is not in the set. */
+export function* gapsIn(ranges: readonly Range[], from: number, to: number): Iterable<Range> {
+  let at = from
+  for (const [first, last] of ranges) {
+    if (last < at) continue
+    if (first > to) break
+    if (at < first) yield [at, first - 1]
+    at = last + 1
+  }
+  if (at <= to) yield [at, to]
+}

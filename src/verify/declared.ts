@@ -6,7 +6,7 @@ import type { Leaf } from '../core/entry.ts'
 import { leafHash } from '../core/hash.ts'
 import { parseLeaf } from '../core/leaf.ts'
 import { checkInclusion, inclusionProof, tilesForInclusion } from '../core/proof.ts'
-import { isIn, parseRanges, type Range } from '../core/ranges.ts'
+import { isIn, parseRanges, type Range, unite } from '../core/ranges.ts'
 import type { Head, LogReader, StoredEntry } from '../store/store.ts'
 import { keepTiles, readTiles } from '../store/tiles.ts'
 
@@ -24,7 +24,7 @@ export class Declared {
   readonly #below: number
 
   constructor(removed: readonly Removed[] = []) {
-    this.#content = united(removed.flatMap(({ content }) => content))
+    this.#content = unite(removed.flatMap(({ content }) => content))
     this.#below = removed.reduce((most, { below }) => Math.max(most, below), 0)
   }
 
@@ -90,14 +90,4 @@ async function isInTree(
   } catch {
     return false
   }
-}
-
-function united(ranges: readonly Range[]): Range[] {
-  const out: [number, number][] = []
-  for (const [first, last] of ranges.toSorted(([a], [b]) => a - b)) {
-    const before = out.at(-1)
-    if (before !== undefined && first <= before[1] + 1) before[1] = Math.max(before[1], last)
-    else out.push([first, last])
-  }
-  return out
 }
