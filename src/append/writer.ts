@@ -20,6 +20,8 @@ import { Pace } from './pace.ts'
 import { anchorFile } from './places.ts'
 import { type RemovalRequest, Sequencer } from './sequencer.ts'
 import { Spill } from './spill.ts'
+import { openSubjectKeys } from './subject-keys.ts'
+import { SubjectStore } from './subject-store.ts'
 
 export interface Writer {
   /** Resolves with the receipts when all of `drafts` are durable; rejects when none of them is. */
@@ -55,7 +57,9 @@ export interface WriterOptions {
  */
 export async function openWriter(options: WriterOptions, world: World = systemWorld()): Promise<Writer> {
   const keys = loadKeys(options.keys)
-  const store = openSqliteStore({ file: options.file, key: keys.storage, mode: 'write' })
+  const file = openSqliteStore({ file: options.file, key: keys.storage, mode: 'write' })
+  const subjects = openSubjectKeys({ folder: options.keys, storage: keys.storage }, 'write', world)
+  const store = subjects === undefined ? file : new SubjectStore(file, subjects)
   const { committed } = options
   const pace = options.pace && new Pace(options.pace)
   const sequencer = new Sequencer({
@@ -70,7 +74,7 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
     await sequencer.checkAnchor()
     await sequencer.recordStep()
   } catch (error) {
-    store.close()
+    await store.close()
     throw error
   }
   const group = new GroupCommit({
@@ -85,7 +89,7 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
     async remove(request) {
       const receipt = await group.remove(request)
       // What an erasure took out must not stand in the write-ahead log either.
-      if (request.operation === 'subject.erased') store.checkpointFile()
+      if (request.operation === 'subject.erased') file.checkpointFile()
       return receipt
     },
     checkpoint: () => group.checkpoint(),
@@ -93,7 +97,7 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
       try {
         await group.close()
       } finally {
-        store.close()
+        await store.close()
         committed?.close()
       }
     },

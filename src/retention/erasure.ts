@@ -5,9 +5,10 @@
  * Leaves, links, hashes and old proofs stay as they were: nothing about a person stands in a leaf. FORMAT.md, section 3.
  */
 import type { RemovalRequest } from '../append/sequencer.ts'
+import type { ErasableKeys } from '../append/subject-keys.ts'
 import type { Actor, Receipt } from '../core/entry.ts'
 import type { EntryFilter } from '../core/filter.ts'
-import { formatRanges, gapsIn, type Range, rangesOf } from '../core/ranges.ts'
+import { countIn, formatRanges, gapsIn, type Range, rangesOf } from '../core/ranges.ts'
 import type { Reader } from '../trail/reader.ts'
 import { activeHolds, heldAmong } from './holds.ts'
 import { removedFrom } from './retention.ts'
@@ -16,8 +17,8 @@ import type { ErasureSettings } from './settings.ts'
 export interface ErasureParts {
   readonly reader: Pick<Reader, 'query' | 'list' | 'catchUp'>
   readonly remove: (request: RemovalRequest) => Promise<Receipt>
-  /** Destroys the key of a subject, where subjects have keys; gives the digest of the key. */
-  readonly destroyKey?: ((subject: string) => Promise<string | undefined>) | undefined
+  /** The keys of the subjects, where they have some. */
+  readonly keys?: ErasableKeys | undefined
   /** A fresh name for this erasure, by which its entries are told to belong together. */
   readonly newId: () => string
 }
@@ -42,8 +43,8 @@ export interface ErasureReport {
   readonly held: number
   /** The entries that declare it: the receipts. */
   readonly declaredBy: readonly number[]
-  /** SHA-256 of the key that was destroyed, 64 hex digits. */
-  readonly keyDigest?: string
+  /** SHA-256 of the keys that were destroyed, 64 hex digits each. None while a hold keeps something of this person. */
+  readonly keysDestroyed: readonly string[]
 }
 
 /** Pieces that one entry can name. */
@@ -61,28 +62,42 @@ export async function eraseSubject(
   { subject, dryRun = false, actor, signal }: ErasureRequest,
   settings: ErasureSettings,
 ): Promise<ErasureReport> {
-  const { reader } = parts
-  const found = await aboutSubject(reader, subject, settings, signal)
-  const gone = (await removedFrom(reader)).content
-  const still = rangesOf(found).flatMap(([first, last]) => [...gapsIn(gone, first, last)])
-  const { due, held } = await withoutHeld(reader, still)
-
-  const erasure = parts.newId()
+  const { reader, keys, newId, remove } = parts
+  const erasure = newId()
+  // What is written from here on is under another key: what was found is all that this one opens.
+  const retired = dryRun ? [] : (keys?.retire(subject) ?? [])
   const declaredBy: number[] = []
-  // The key first: from here on no copy of the log, wherever it lies, opens what was kept under it.
-  const keyDigest = dryRun || held > 0 ? undefined : await parts.destroyKey?.(subject)
-  const steps = Math.max(Math.ceil(due.length / maxRanges), keyDigest === undefined ? 0 : 1)
-  for (let i = 0; i < steps && !dryRun; i++) {
-    signal?.throwIfAborted()
-    const some = due.slice(i * maxRanges, (i + 1) * maxRanges)
-    const facts = { erasure, part: i + 1, parts: steps, held, ...(keyDigest === undefined ? {} : { keyDigest }) }
-    const request = { operation: 'subject.erased', entries: formatRanges(some), below: 0, attributes: facts } as const
-    declaredBy.push((await parts.remove({ ...request, ...(actor && { actor }) })).seq)
+  let entries = 0
+  for (;;) {
+    const about = await aboutSubject(reader, subject, settings, signal)
+    // Whoever asks for their own erasure stands in its receipts.
+    const { due, held } = await stillThere(
+      reader,
+      about.filter(seq => !declaredBy.includes(seq)),
+    )
+    // A key that goes is declared, even where there is nothing else to declare.
+    const isKeyDue = retired.length > 0 && held === 0 && declaredBy.length === 0
+    if (dryRun) return { dryRun, erasure, entries: countIn(due), held, declaredBy, keysDestroyed: [] }
+    if (due.length === 0 && !isKeyDue) {
+      // Each commit waited for those before it, so nothing that was under way with the old key is left out.
+      const keysDestroyed = held === 0 ? retired : []
+      if (keysDestroyed.length > 0) keys?.destroy(subject)
+      if (declaredBy.length > 0) await reader.catchUp()
+      return { dryRun, erasure, entries, held, declaredBy, keysDestroyed }
+    }
+    for (let i = 0; i === 0 || i < due.length; i += maxRanges) {
+      signal?.throwIfAborted()
+      const some = due.slice(i, i + maxRanges)
+      const attributes = {
+        erasure,
+        held,
+        ...(held === 0 && retired.length > 0 ? { keyDigests: retired.join(',') } : {}),
+      }
+      const request = { operation: 'subject.erased', entries: formatRanges(some), below: 0, attributes } as const
+      declaredBy.push((await remove({ ...request, ...(actor && { actor }) })).seq)
+      entries += countIn(some)
+    }
   }
-  // The index lets go of it when it comes by.
-  if (declaredBy.length > 0) await reader.catchUp()
-  const entries = due.reduce((sum, [first, last]) => sum + last - first + 1, 0)
-  return { dryRun, erasure, entries, held, declaredBy, ...(keyDigest === undefined ? {} : { keyDigest }) }
 }
 
 /** The numbers of the entries that are about someone, in order. */
@@ -110,20 +125,17 @@ async function aboutSubject(
   return [...found].sort((a, b) => a - b)
 }
 
-async function withoutHeld(
+/** What is there of some entries and may go, and how many of them a hold keeps. */
+async function stillThere(
   reader: ErasureParts['reader'],
-  ranges: readonly Range[],
+  seqs: readonly number[],
 ): Promise<{ due: readonly Range[]; held: number }> {
+  const gone = (await removedFrom(reader)).content
+  const ranges = rangesOf(seqs).flatMap(([first, last]) => [...gapsIn(gone, first, last)])
   const holds = await activeHolds(reader)
   if (holds.length === 0 || ranges.length === 0) return { due: ranges, held: 0 }
   const kept = await heldAmong(reader, holds, ranges[0]![0], ranges.at(-1)![1])
-  let held = 0
-  const due: number[] = []
-  for (const [first, last] of ranges) {
-    for (let seq = first; seq <= last; seq++) {
-      if (kept.has(seq)) held++
-      else due.push(seq)
-    }
-  }
-  return { due: rangesOf(due), held }
+  const still = ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i))
+  const due = still.filter(seq => !kept.has(seq))
+  return { due: rangesOf(due), held: still.length - due.length }
 }

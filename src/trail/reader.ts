@@ -9,6 +9,8 @@ import type { CommittedEntries } from '../append/committed.ts'
 import { loadPublicKeys, loadStorageKey, readSealKey } from '../append/keys.ts'
 import { Pace } from '../append/pace.ts'
 import { anchorFile, indexFile } from '../append/places.ts'
+import { openSubjectKeys } from '../append/subject-keys.ts'
+import { SubjectStore } from '../append/subject-store.ts'
 import { toHex } from '../core/bytes.ts'
 import { peekCheckpoint } from '../core/checkpoint.ts'
 import { AuditError } from '../core/errors.ts'
@@ -16,16 +18,21 @@ import { compileFilter, type EntryFilter } from '../core/filter.ts'
 import type { VerificationReport } from '../core/finding.ts'
 import { inclusionProof, tilesForInclusion } from '../core/proof.ts'
 import { parseSealKey } from '../core/seal.ts'
+import type { TileId } from '../core/tile.ts'
 import { formatTlogProof } from '../core/tlog-proof.ts'
 import type { EntryView } from '../core/view.ts'
 import { parseVkey } from '../core/vkey.ts'
 import { LogIndex } from '../index/log-index.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
+import type { StoredEntry } from '../store/store.ts'
 import { keepTiles, readTiles } from '../store/tiles.ts'
 import { Remote } from '../threads/rpc.ts'
+import { type CheckedEntry, EntryCheck } from '../verify/entry-check.ts'
 import { type VerifyPosition, verifyLog } from '../verify/log-verifier.ts'
 import { AuditTrail, type EntryWithDisclosures, type ListRow, type PageOptions } from './audit-trail.ts'
 import { FollowedLog } from './followed-log.ts'
+import { keptEntries } from './kept.ts'
+import { type LogSummary, type SummaryHooks, type SummaryRequest, summarize } from './summary.ts'
 
 export interface ReaderOptions {
   readonly file: string
@@ -83,10 +90,26 @@ export interface Reader {
    * @throws AuditError `not_found` when there is no such entry, or no checkpoint that covers it yet
    */
   prove(seqOrId: number | string): Promise<string>
+  /** Entries exactly as they are kept, in the order of the log; those that are not there are left out. */
+  kept(seqs: readonly number[]): Promise<StoredEntry[]>
+  /**
+   * The tiles of a plan, in its order, each as wide as the plan says.
+   *
+   * @throws AuditError `damaged` when one is missing or too short
+   */
+  tiles(plan: readonly TileId[]): Promise<Uint8Array[]>
   verify(
     request: VerifyRequest,
     hooks?: { onProgress?: (position: VerifyPosition, size: number) => void; signal?: AbortSignal },
   ): Promise<VerificationReport>
+  /** The check of one entry, with what is known of the log beside it: quicker than a range of one by far. */
+  checkEntry(seqOrId: number | string, sealKey?: string): Promise<CheckedEntry>
+  /**
+   * What happened in a period, counted on the way of the check of the same entries: for reports.
+   *
+   * @throws AuditError `bad_input` for a wrong period
+   */
+  summarize(request: SummaryRequest, hooks?: SummaryHooks): Promise<LogSummary>
   /** Intents that nothing has closed. */
   openIntents(): Promise<EntryView[]>
   /** The newest signed checkpoint. */
@@ -111,7 +134,9 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
   const known = loadPublicKeys(folder)
   const key = loadStorageKey(folder)
   const store = openSqliteStore({ file, key, mode: 'read' })
-  const log = new FollowedLog(store)
+  const subjects = openSubjectKeys({ folder, storage: key }, 'read')
+  const opened = subjects === undefined ? store : new SubjectStore(store, subjects)
+  const log = new FollowedLog(opened)
   const pace = options.pace && new Pace(options.pace)
   const index = LogIndex.open({
     file: indexFile(file),
@@ -121,9 +146,15 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
     ...(pace && { onAdvance: size => pace.reached(size) }),
     onRebuild: reason => onNotice(`the index is built again: ${reason}`),
   })
-  const trail = new AuditTrail(store, index)
+  const trail = new AuditTrail(opened, index)
   const anchor = new FileAnchor(anchorFile(folder))
   const tiles = keepTiles(store)
+  const entries = new EntryCheck({
+    log: store,
+    seqOf: id => index.seqOf(id),
+    origin: known.origin,
+    sealKey: () => readSealKey(folder),
+  })
   let newest: { note: string; size: number } | undefined
   let following: Promise<void> | undefined
   let isBehind = false
@@ -182,10 +213,15 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
       const path = inclusionProof(seq, signed.size, plan)
       return formatTlogProof({ index: seq, path, checkpoint: signed.note })
     },
+    kept: seqs => keptEntries(store, seqs),
+    async tiles(plan) {
+      const read = await readTiles(tiles, 0, plan)
+      return plan.map(({ level, index, width }) => read(level, index, width).slice())
+    },
     verify: (request, hooks = {}) => {
       const sealKey = request.sealKey === undefined ? readSealKey(folder) : parseSealKey(request.sealKey)
       const own = anchor.read()
-      return verifyLog(store, {
+      return verifyLog(opened, {
         verifiers: request.vkeys?.map(parseVkey) ?? known.verifiers,
         anchors: [...(own === undefined ? [] : [own]), ...(request.anchors ?? [])],
         projections: [() => index.check()],
@@ -199,6 +235,16 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
         }),
         ...hooks,
       })
+    },
+    checkEntry: (seqOrId, sealKey) => entries.checkEntry(seqOrId, sealKey),
+    summarize(request, hooks) {
+      const own = anchor.read()
+      const openIntents = async () => {
+        await index.catchUp()
+        return new Set(index.openIntents().map(({ id }) => id))
+      }
+      const source = { store: opened, file, keys: folder, anchors: own === undefined ? [] : [own], openIntents }
+      return summarize(source, request, hooks)
     },
     openIntents: () => trail.openIntents(),
     checkpoint: async () => store.lastCheckpoint()?.note,
@@ -220,7 +266,7 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
       committed?.close()
       await following
       index.close()
-      store.close()
+      await opened.close()
     },
   }
 }
@@ -238,9 +284,17 @@ export async function startReaderThread({ onNotice, ...options }: ReaderOptions)
     get: seqOrId => remote.call('get', seqOrId),
     leaf: seqOrId => remote.call('leaf', seqOrId),
     prove: seqOrId => remote.call('prove', seqOrId),
+    kept: seqs => remote.call('kept', seqs),
+    tiles: plan => remote.call('tiles', plan),
     verify: (request, { onProgress, signal } = {}) =>
       remote.call('verify', request, {
         onEvent: ({ position, size }: { position: VerifyPosition; size: number }) => onProgress?.(position, size),
+        signal,
+      }),
+    checkEntry: (seqOrId, sealKey) => remote.call('checkEntry', { seqOrId, sealKey }),
+    summarize: (request, { onProgress, signal } = {}) =>
+      remote.call('summarize', request, {
+        onEvent: ({ done, total }: { done: number; total: number }) => onProgress?.(done, total),
         signal,
       }),
     openIntents: () => remote.call('openIntents', undefined),
