@@ -57,10 +57,11 @@ export async function createLog(options: CreateLogOptions, world: World): Promis
     const keys = loadKeys(freshKeys)
     freshFile = unnamedFile(file, keys)
     await writeGenesis(freshFile, keys, freshKeys, { start, world })
+    const { vkeys } = keys
     renameSync(freshKeys, folder)
     syncFolder(dirname(folder))
     giveName(file, freshFile)
-    return { origin, file, keys: folder, vkeys: keys.vkeys, sealKey }
+    return { origin, file, keys: folder, vkeys, sealKey }
   } catch (error) {
     rmSync(freshKeys, { recursive: true, force: true })
     if (freshFile !== undefined) for (const end of ['', '-wal', '-shm']) rmSync(freshFile + end, { force: true })

@@ -8,7 +8,7 @@ import type { Receipt } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
 import { formatTime } from '../core/time.ts'
 import { IdSource, type World } from './clock.ts'
-import type { RemovalRequest, Sequencer } from './sequencer.ts'
+import type { Sequencer } from './sequencer.ts'
 import type { Spill } from './spill.ts'
 
 export interface CheckpointPolicy {
@@ -48,8 +48,8 @@ export class GroupCommit {
   #queue: Waiting[] = []
   /** Who waits for a checkpoint. */
   #signatures: { resolve(note: string | undefined): void; reject(error: unknown): void }[] = []
-  /** What shall go from the log, one commit each. */
-  #removals: { request: RemovalRequest; resolve(receipt: Receipt): void; reject(error: unknown): void }[] = []
+  /** What else is to be done with the log, between two commits. */
+  #acts: (() => Promise<void>)[] = []
   #running: Promise<void> | undefined
   #unsigned = 0
   #timer: NodeJS.Timeout | undefined
@@ -80,10 +80,10 @@ export class GroupCommit {
     })
   }
 
-  /** Lets go of content or leaves, between two commits. */
-  remove(request: RemovalRequest): Promise<Receipt> {
+  /** Does something else with the log, between two commits. */
+  between<T>(act: (sequencer: Sequencer) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#removals.push({ request, resolve, reject })
+      this.#acts.push(() => act(this.#options.sequencer).then(resolve, reject))
       this.#running ??= this.#run()
     })
   }
@@ -107,9 +107,9 @@ export class GroupCommit {
         await this.#options.hold?.(this.#options.sequencer.size)
         await this.#commit(this.#takeGroup())
       }
-      await this.#remove()
+      await this.#acts.shift()?.()
       if (this.#queue.length === 0 || this.#unsigned >= this.#options.checkpoints.everyEntries) await this.#signIfDue()
-    } while (this.#queue.length > 0 || this.#removals.length > 0 || this.#signatures.length > 0)
+    } while (this.#queue.length > 0 || this.#acts.length > 0 || this.#signatures.length > 0)
     this.#running = undefined
   }
 
@@ -151,17 +151,6 @@ export class GroupCommit {
       } else {
         this.#fail(group, drafts, error)
       }
-    }
-  }
-
-  async #remove(): Promise<void> {
-    const next = this.#removals.shift()
-    if (next === undefined) return
-    try {
-      next.resolve(await this.#options.sequencer.remove(next.request))
-      this.#unsigned++
-    } catch (error) {
-      next.reject(error)
     }
   }
 

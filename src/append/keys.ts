@@ -1,16 +1,18 @@
 /**
  * The keys of one log: a folder apart from it, every file for its owner only.
  *
- *     log.vkeys      the public keys, to give to whoever shall check: two C2SP verifier keys
+ *     log.vkeys      the public keys, to give to whoever shall check: two C2SP verifier keys a generation, the newest last
  *     ed25519.pem    signs checkpoints (signed-note type 0x01)
  *     mldsa44.pem    signs checkpoints (cosignature type 0x06)
  *     storage.key    encrypts the files; absent when the log is not encrypted
  *     storage.check  tells a wrong storage key from a file that is not the log
  *     seal.key       the seal key of this epoch; K₀ was shown once and is not here
  *     anchor         the last signed checkpoint, remembered outside the log
+ *
+ * While the signing keys are replaced, the next ones stand beside them as `*.next.pem`.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fromHex, toHex, utf8 } from '../core/bytes.ts'
 import { mldsa44Signer } from '../core/cosignature.ts'
@@ -26,8 +28,15 @@ import { readPrivateFile, writePrivateFile } from './private-file.ts'
 export interface PublicKeys {
   /** The name of the log, which is the name in its keys. */
   readonly origin: string
-  readonly vkeys: { readonly ed25519: string; readonly mldsa44: string }
+  /** Of the generation that signs now. */
+  readonly vkeys: Vkeys
+  /** Of every generation, the oldest first. */
   readonly verifiers: readonly Verifier[]
+}
+
+export interface Vkeys {
+  readonly ed25519: string
+  readonly mldsa44: string
 }
 
 /** What a writer needs. */
@@ -98,16 +107,18 @@ export function haveKeys(folder: string): boolean {
  * @throws AuditError `not_found`, `bad_key`
  */
 export function loadPublicKeys(folder: string): PublicKeys {
-  const lines = publicText(folder).trimEnd().split('\n')
-  const [ed25519 = '', mldsa44 = ''] = lines
+  return publicKeysIn(publicText(folder), folder)
+}
+
+function publicKeysIn(text: string, folder: string): PublicKeys {
+  const lines = text.trimEnd().split('\n')
   const verifiers = lines.map(line => parseVkey(line))
   const origin = verifiers[0]?.name ?? ''
+  const types = [signatureTypes.ed25519, signatureTypes.mldsa44Cosignature]
   const right =
-    lines.length === 2 &&
-    verifiers[0]?.type === signatureTypes.ed25519 &&
-    verifiers[1]?.type === signatureTypes.mldsa44Cosignature &&
-    verifiers[1].name === origin
+    lines.length % 2 === 0 && verifiers.every(({ name, type }, i) => name === origin && type === types[i % 2])
   if (!right) throw new AuditError('bad_key', `${join(folder, 'log.vkeys')} is not the two verifier keys of one log`)
+  const [ed25519 = '', mldsa44 = ''] = lines.slice(-2)
   return { origin, vkeys: { ed25519, mldsa44 }, verifiers }
 }
 
@@ -139,34 +150,93 @@ function storageCheck(key: Uint8Array): string {
 }
 
 /**
- * All keys of a log.
+ * All keys of a log. Another process may replace the signing keys meanwhile: they are read again when they are others,
+ * and kept when they are gone.
  *
  * @throws AuditError `not_found` when there are none, `bad_key` when one is broken or can be read by others
  */
 export function loadKeys(folder: string): LogKeys {
-  const known = loadPublicKeys(folder)
-  const ed25519 = privateKey(folder, 'ed25519.pem')
-  const mldsa44 = privateKey(folder, 'mldsa44.pem')
-  if (
-    vkeyOf(known.origin, 'ed25519', createPublicKey(ed25519)) !== known.vkeys.ed25519 ||
-    vkeyOf(known.origin, 'mldsa44', createPublicKey(mldsa44)) !== known.vkeys.mldsa44
-  ) {
-    throw new AuditError('bad_key', `the signing keys in ${folder} do not belong to its log.vkeys`)
+  let signing = loadSigning(folder)
+  const now = () => {
+    if (haveKeys(folder) && publicText(folder) !== signing.text) signing = loadSigning(folder)
+    return signing
   }
   return {
-    ...known,
+    origin: signing.known.origin,
+    get vkeys() {
+      return now().known.vkeys
+    },
+    get verifiers() {
+      return now().known.verifiers
+    },
     storage: loadStorageKey(folder),
     seals: new SealKeeper(join(folder, 'seal.key')),
+    signers: seconds => now().signers(seconds),
+  }
+}
+
+interface Signing {
+  /** The file of the public keys, as it was. */
+  readonly text: string
+  readonly known: PublicKeys
+  signers(seconds: number): readonly Signer[]
+}
+
+function loadSigning(folder: string): Signing {
+  const text = publicText(folder)
+  const known = publicKeysIn(text, folder)
+  const ed25519 = signingKey(folder, 'ed25519', known)
+  const mldsa44 = signingKey(folder, 'mldsa44', known)
+  const { origin } = known
+  return {
+    text,
+    known,
     signers: seconds => [
-      ed25519Signer(known.origin, rawPublicKey(createPublicKey(ed25519)), message => sign(null, message, ed25519)),
-      mldsa44Signer(
-        known.origin,
-        rawPublicKey(createPublicKey(mldsa44)),
-        message => sign(null, message, mldsa44),
-        seconds,
-      ),
+      ed25519Signer(origin, rawPublicKey(createPublicKey(ed25519)), message => sign(null, message, ed25519)),
+      mldsa44Signer(origin, rawPublicKey(createPublicKey(mldsa44)), message => sign(null, message, mldsa44), seconds),
     ],
   }
+}
+
+/** The private half of the generation that signs now. A rotation that was cut off after it was on record is finished. */
+function signingKey(folder: string, kind: keyof Vkeys, { origin, vkeys }: PublicKeys): KeyObject {
+  const isRight = (key: KeyObject) => vkeyOf(origin, kind, createPublicKey(key)) === vkeys[kind]
+  const key = privateKey(folder, `${kind}.pem`)
+  if (isRight(key)) return key
+  if (existsSync(join(folder, `${kind}.next.pem`))) {
+    const next = privateKey(folder, `${kind}.next.pem`)
+    if (isRight(next)) {
+      takeNext(folder, kind)
+      return next
+    }
+  }
+  throw new AuditError('bad_key', `the signing keys in ${folder} do not belong to its log.vkeys`)
+}
+
+/** Makes the signing keys that are to follow, and gives their public halves. They sign nothing yet. */
+export function makeNextKeys(folder: string): Vkeys {
+  const { origin } = loadPublicKeys(folder)
+  const ed25519 = generateKeyPairSync('ed25519')
+  const mldsa44 = generateKeyPairSync('ml-dsa-44')
+  writePrivateFile(join(folder, 'ed25519.next.pem'), pem(ed25519.privateKey))
+  writePrivateFile(join(folder, 'mldsa44.next.pem'), pem(mldsa44.privateKey))
+  return {
+    ed25519: vkeyOf(origin, 'ed25519', ed25519.publicKey),
+    mldsa44: vkeyOf(origin, 'mldsa44', mldsa44.publicKey),
+  }
+}
+
+/** From here on the next keys sign: the log has on record that the old ones vouch for them. */
+export function switchToNextKeys(folder: string, { ed25519, mldsa44 }: Vkeys): void {
+  writePrivateFile(join(folder, 'log.vkeys'), `${publicText(folder).trimEnd()}\n${ed25519}\n${mldsa44}\n`)
+  // A crash before the next line leaves keys of two generations; whoever loads them goes on from here.
+  for (const kind of ['ed25519', 'mldsa44'] as const) takeNext(folder, kind)
+}
+
+function takeNext(folder: string, kind: keyof Vkeys): void {
+  const fresh = readPrivateFile(join(folder, `${kind}.next.pem`))
+  if (fresh !== undefined) writePrivateFile(join(folder, `${kind}.pem`), fresh, { forget: true })
+  rmSync(join(folder, `${kind}.next.pem`), { force: true })
 }
 
 /** The seal key of the newest epoch, or `undefined` where there is none. */

@@ -24,7 +24,7 @@ import type { Batch, Head, NewEntry, Removal, Store, StoredEntry } from '../stor
 import { readTiles } from '../store/tiles.ts'
 import type { Anchor } from './anchor.ts'
 import { IdSource, type World } from './clock.ts'
-import type { LogKeys } from './keys.ts'
+import type { LogKeys, Vkeys } from './keys.ts'
 
 /** What the log shall let go of, and the entry that says why. Plain data. */
 export interface RemovalRequest {
@@ -114,9 +114,22 @@ export class Sequencer {
         throw new AuditError('bad_input', `the log has ${size} entries: what shall go must be among them`)
       }
       const facts = { ...attributes, entries, below, listDigest: sha256Hex(utf8(entries)), sizeBefore: size }
-      const draft = this.#control({ ...rest, operation, attributes: { ...facts, rootBefore: toHex(head!.root) } })
-      return { drafts: [draft], removal: { declaredBy: size, content, below } }
+      const declaration = { ...rest, operation, attributes: { ...facts, rootBefore: toHex(head!.root) } }
+      return this.#declaration(head!, declaration, { content, below })
     })
+    return receipt!
+  }
+
+  /**
+   * Names the keys that are to sign from now on, and has the old ones vouch for them: in two entries, of which the second
+   * holds a checkpoint of everything before it, the first among it, signed by the old keys. Until then nothing is changed.
+   */
+  async announceKeys({ ed25519, mldsa44 }: Vkeys): Promise<Receipt> {
+    const attributes = { 'vkey.ed25519': ed25519, 'vkey.mldsa44': mldsa44 }
+    await this.#commit(head => this.#declaration(head!, { operation: 'key.rotated', attributes }))
+    const [receipt] = await this.#commit(head =>
+      this.#declaration(head!, { operation: 'key.rotated', attributes: { checkpoint: this.#sign(head!) } }),
+    )
     return receipt!
   }
 
@@ -129,6 +142,15 @@ export class Sequencer {
       drafts: [this.#control({ operation: 'log.migrated', attributes })],
       recordsStep: step,
     }))
+  }
+
+  /** An entry that stands in the list of those that a check must know, wherever it begins. */
+  #declaration(
+    head: Head,
+    entry: ControlInput,
+    removed: Omit<Removal, 'declaredBy'> = { content: [], below: 0 },
+  ): Plan {
+    return { drafts: [this.#control(entry)], removal: { declaredBy: head.size, ...removed } }
   }
 
   #control(entry: ControlInput): Draft {

@@ -18,6 +18,9 @@ serve({
   async remove(request: RemovalRequest) {
     return (await writer).remove(request)
   },
+  async rotateKeys() {
+    return (await writer).rotateKeys()
+  },
   async checkpoint() {
     return (await writer).checkpoint()
   },

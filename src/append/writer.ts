@@ -15,7 +15,7 @@ import { systemWorld, type World } from './clock.ts'
 import { packCommitted } from './committed.ts'
 import { decodeReceipts, type EncodedReceipts, encodeDrafts } from './draft-codec.ts'
 import { type CheckpointPolicy, GroupCommit } from './group-commit.ts'
-import { loadKeys } from './keys.ts'
+import { loadKeys, makeNextKeys, switchToNextKeys } from './keys.ts'
 import { Pace } from './pace.ts'
 import { anchorFile } from './places.ts'
 import { type RemovalRequest, Sequencer } from './sequencer.ts'
@@ -32,6 +32,12 @@ export interface Writer {
    * @throws AuditError `bad_input` when the log does not have what shall go
    */
   remove(request: RemovalRequest): Promise<Receipt>
+  /**
+   * Replaces the signing keys, on record: the old ones vouch for the new.
+   *
+   * @returns the receipt of the entry from which on the new keys sign
+   */
+  rotateKeys(): Promise<Receipt>
   /** Signs the head, and gives the signed note; `undefined` for a log without entries. */
   checkpoint(): Promise<string | undefined>
   /** Commits what waits, signs the last checkpoint, lets go of the files. */
@@ -87,9 +93,19 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
   return {
     append: drafts => group.append(drafts),
     async remove(request) {
-      const receipt = await group.remove(request)
+      const receipt = await group.between(sequencer => sequencer.remove(request))
       // What an erasure took out must not stand in the write-ahead log either.
       if (request.operation === 'subject.erased') file.checkpointFile()
+      return receipt
+    },
+    async rotateKeys() {
+      const receipt = await group.between(async sequencer => {
+        const next = makeNextKeys(options.keys)
+        const announced = await sequencer.announceKeys(next)
+        switchToNextKeys(options.keys, next)
+        return announced
+      })
+      await group.checkpoint()
       return receipt
     },
     checkpoint: () => group.checkpoint(),
@@ -117,6 +133,7 @@ export async function startWriterThread(options: WriterOptions): Promise<Writer>
       return answer.then(receipts => decodeReceipts(ids, receipts))
     },
     remove: request => remote.call('remove', request),
+    rotateKeys: () => remote.call('rotateKeys', undefined),
     checkpoint: () => remote.call('checkpoint', undefined),
     async close() {
       try {

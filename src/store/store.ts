@@ -94,7 +94,7 @@ export interface LogReader {
   /** The checkpoints with `from < size ≤ to`, in order of size. */
   checkpoints(from: number, to: number): AsyncIterable<StoredCheckpoint> | Iterable<StoredCheckpoint>
 
-  /** The entries that declared a removal, in order, as far as their leaves are there. */
+  /** The entries that declared a removal, of nothing too, in order, as far as their leaves are there. */
   declarations(): AsyncIterable<StoredEntry> | Iterable<StoredEntry>
 }
 

@@ -4,31 +4,37 @@
  *
  * What is found never says which hash or seal would have been right: whoever asks may be whoever forged.
  */
-import { toHex } from '../core/bytes.ts'
+import { equal, toHex } from '../core/bytes.ts'
 import type { Leaf } from '../core/entry.ts'
-import type { Finding } from '../core/finding.ts'
-import { genesisHash, hashLength, leafHash, leafHashHex } from '../core/hash.ts'
+import type { Finding, FindingType } from '../core/finding.ts'
+import { genesisHash, hashLength, leafHash, leafHashHex, writeNodeHash } from '../core/hash.ts'
 import { parseLeaf } from '../core/leaf.ts'
 import { equalInConstantTime } from '../core/primitives.ts'
-import { inclusionProof, rootFromInclusion, tilesForInclusion } from '../core/proof.ts'
 import { epochOf, evolve, parseSealKey, type Seal, type SealKey, sealMac } from '../core/seal.ts'
-import { tileWidth } from '../core/tile.ts'
+import { partialWidth, tileWidth } from '../core/tile.ts'
 import { parseTime } from '../core/time.ts'
+import { RightEdge, tilesForRoot } from '../core/tree.ts'
 import type { Head, LogReader, MaybePromise, StoredEntry } from '../store/store.ts'
-import { keepTiles, readTiles } from '../store/tiles.ts'
+import { readTiles } from '../store/tiles.ts'
 import { Declared } from './declared.ts'
 import { checkDisclosures } from './disclosures.ts'
 import { Findings } from './findings.ts'
 
+/**
+ * What became of an entry. `tampered`: it is not what was recorded. `invalid`: it may be, but the tree or the seal over it
+ * does not say so. `missing`: it is not there.
+ */
+export type EntryStatus = 'valid' | 'invalid' | 'tampered' | 'missing'
+
 /** What came of the check of one entry: plain data. */
 export interface CheckedEntry {
+  readonly status: EntryStatus
   /** Absent when the log has no such entry and never said that it had. */
   readonly seq?: number
   /** As the leaf says, when it could be read. */
   readonly id?: string
   /** Entries in the log when it was looked at. */
   readonly size: number
-  readonly isThere: boolean
   readonly findings: readonly Finding[]
   /** What the log itself declares to be gone of it, by retention or erasure. */
   readonly declaredGone?: 'content' | 'entry'
@@ -60,6 +66,8 @@ export class EntryCheck implements EntrySource {
   readonly #log: LogReader
   readonly #clock: () => number
   #given: { readonly text: string; readonly keys: KeysInTime } | undefined
+  /** The right edge under the head, as it was computed last: most checks find the log no longer than the one before. */
+  #edge: Edge | undefined
 
   constructor(options: EntryCheckOptions) {
     this.#options = options
@@ -79,11 +87,12 @@ export class EntryCheck implements EntrySource {
     const size = head?.size ?? 0
     const seq = await this.#find(seqOrId, size)
     if (head === undefined || seq === undefined || seq >= size) {
-      return { size, isThere: false, findings: [], seal: 'unchecked', durationMs: this.#clock() - started }
+      return { status: 'missing', size, findings: [], seal: 'unchecked', durationMs: this.#clock() - started }
     }
     const { origin } = this.#options
     const id = typeof seqOrId === 'string' && !isNumber(seqOrId) ? seqOrId : undefined
-    const look = new Look(this.#log, head, seq, { origin, id, keys })
+    if (this.#edge?.size !== size || !equal(this.#edge.root, head.root)) this.#edge = await edgeAt(this.#log, size)
+    const look = new Look(this.#log, { head, seq, origin, id, keys, edge: this.#edge })
     return { ...(await look.run()), durationMs: this.#clock() - started }
   }
 
@@ -122,7 +131,33 @@ function idOf(leaf: Uint8Array): string | undefined {
   return parseLeaf(leaf).leaf?.id
 }
 
+/** The unfinished tiles of the log at a size, and the root to which they lead. */
+interface Edge {
+  readonly size: number
+  readonly root: Uint8Array
+  /** By level. */
+  readonly tiles: ReadonlyMap<number, Uint8Array>
+}
+
+/** @returns `undefined` where tiles are missing */
+async function edgeAt(log: LogReader, size: number): Promise<Edge | undefined> {
+  try {
+    const read = await readTiles(log, size, tilesForRoot(size))
+    const index = (level: number) => Math.floor(size / tileWidth ** (level + 1))
+    const edge = RightEdge.load(size, level => read(level, index(level), partialWidth(level, size)))
+    return { size, root: edge.root(), tiles: new Map(edge.partialTiles().map(({ level, hashes }) => [level, hashes])) }
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'damaged') return undefined
+    throw error
+  }
+}
+
+/** What a look is given. */
 interface Known {
+  readonly head: Head
+  readonly seq: number
+  /** The edge under the head, when there is one. */
+  readonly edge: Edge | undefined
   readonly origin: string | undefined
   /** The id that was asked for. */
   readonly id: string | undefined
@@ -135,21 +170,24 @@ class Look {
   readonly #head: Head
   readonly #seq: number
   readonly #known: Known
-  readonly #tiles: Pick<LogReader, 'tile'>
   readonly #findings = new Findings()
+  #status: EntryStatus = 'valid'
+  #id: string | undefined
+  /** The entry and its neighbours, and the tiles in which their hashes stand. */
   readonly #near = new Map<number, StoredEntry>()
+  readonly #leafTiles = new Map<number, Uint8Array | undefined>()
+  /** The hashes above the entry, level by level, as far as its tiles are full. */
+  #above: Uint8Array[] = []
 
-  constructor(log: LogReader, head: Head, seq: number, known: Known) {
+  constructor(log: LogReader, known: Known) {
     this.#log = log
-    this.#head = head
-    this.#seq = seq
+    this.#head = known.head
+    this.#seq = known.seq
     this.#known = known
-    // For this one look: a tile that was kept for longer would hide what was done to it since.
-    this.#tiles = keepTiles(log)
   }
 
   async run(): Promise<Omit<CheckedEntry, 'durationMs'>> {
-    const { size } = this.#head
+    const { size, root } = this.#head
     const seq = this.#seq
     for await (const some of this.#log.entries(Math.max(0, seq - 1), Math.min(size, seq + 2))) {
       for (const entry of some) this.#near.set(entry.seq, entry)
@@ -159,50 +197,54 @@ class Look {
     if (entry === undefined) return await this.#missing()
 
     const computed = leafHash(entry.leaf)
-    const isInTree = kept !== undefined && equalInConstantTime(computed, kept)
     const { leaf, problem } = parseLeaf(entry.leaf)
-    const facts = { seq, ...(leaf && { id: leaf.id }) }
-    if (kept === undefined) this.#findings.find('tree_mismatch', `the tree keeps no hash of entry ${seq}`, facts)
-    else if (!isInTree) await this.#blame(computed, facts)
-    if (leaf === undefined) this.#findings.find('format_invalid', `entry ${seq} ${problem}`, facts)
-    else await this.#links(leaf, computed)
-    if (isInTree) await this.#inclusion(computed, facts)
+    this.#id = leaf?.id
+    if (leaf === undefined) this.#find('tampered', 'format_invalid', `entry ${seq} ${problem}`)
+    if (kept === undefined) {
+      this.#find('tampered', 'tree_mismatch', `the tree keeps no hash of entry ${seq}`)
+    } else if (equalInConstantTime(computed, kept)) {
+      await this.#climb(computed)
+      const leads = this.#isUnder(this.#known.edge, root)
+      if (!leads) this.#find('invalid', 'tree_mismatch', `the tree does not lead from entry ${seq} to the head`)
+    } else {
+      this.#blame(computed)
+    }
+    if (leaf !== undefined) await this.#links(leaf, computed)
     const isGone = leaf !== undefined && (await this.#values(leaf, entry.content))
-    const isWhole = () => this.#findings.report().valid
-    if (isWhole() && this.#known.id !== undefined && leaf!.id !== this.#known.id) {
-      this.#findings.find('index_mismatch', `entry ${seq} does not have the id under which the index found it`, facts)
-    }
-    const seal = isWhole() ? await this.#seal(leaf!, computed) : 'unchecked'
-    return {
-      ...facts,
-      size,
-      isThere: true,
-      findings: this.#findings.report().findings,
-      ...(isGone && { declaredGone: 'content' }),
-      seal,
-    }
+    if (leaf !== undefined && this.#status === 'valid') this.#isTheOneAskedFor(leaf)
+    const seal = leaf !== undefined && this.#status === 'valid' ? await this.#seal(leaf) : 'unchecked'
+    return { ...this.#result(), ...(isGone && { declaredGone: 'content' }), seal }
   }
 
   async #missing(): Promise<Omit<CheckedEntry, 'durationMs'>> {
     const seq = this.#seq
     const declared = await Declared.read(this.#log, this.#head, [seq, seq])
-    const isDeclared = declared.hasLeafGone(seq)
-    if (!isDeclared) this.#findings.find('missing_entry', `entry ${seq} is not there`, { seq })
-    return {
-      seq,
-      size: this.#head.size,
-      isThere: false,
-      findings: this.#findings.report().findings,
-      ...(isDeclared && { declaredGone: 'entry' }),
-      seal: 'unchecked',
-    }
+    this.#status = 'missing'
+    if (declared.hasLeafGone(seq)) return { ...this.#result(), declaredGone: 'entry', seal: 'unchecked' }
+    this.#find('missing', 'missing_entry', `entry ${seq} is not there`)
+    return { ...this.#result(), seal: 'unchecked' }
+  }
+
+  #result(): Omit<CheckedEntry, 'seal' | 'durationMs'> {
+    const { findings } = this.#findings.report()
+    return { status: this.#status, ...this.#facts(), size: this.#head.size, findings }
+  }
+
+  #facts(): { seq: number; id?: string } {
+    return { seq: this.#seq, ...(this.#id === undefined ? {} : { id: this.#id }) }
+  }
+
+  #find(status: EntryStatus, type: FindingType, message: string): void {
+    this.#findings.find(type, message, this.#facts())
+    if (this.#status !== 'tampered') this.#status = status
   }
 
   /** The hash that the tree keeps of an entry. */
   async #keptHash(seq: number): Promise<Uint8Array | undefined> {
-    const tile = await this.#tiles.tile(0, Math.floor(seq / tileWidth))
-    const at = (seq % tileWidth) * hashLength
-    const hash = tile?.subarray(at, at + hashLength)
+    const index = Math.floor(seq / tileWidth)
+    if (!this.#leafTiles.has(index)) this.#leafTiles.set(index, await this.#log.tile(0, index))
+    const tile = this.#leafTiles.get(index)
+    const hash = tile && hashAt(tile, seq)
     return hash?.length === hashLength && hash.some(byte => byte !== 0) ? hash : undefined
   }
 
@@ -227,34 +269,33 @@ class Look {
   }
 
   /** Two hashes of one entry: the next link knows which of them was recorded. */
-  async #blame(computed: Uint8Array, facts: { seq: number; id?: string }): Promise<void> {
-    const next = this.#near.get(this.#seq + 1)
+  #blame(computed: Uint8Array): void {
+    const seq = this.#seq
+    const next = this.#near.get(seq + 1)
     const link = next && parseLeaf(next.leaf).leaf?.previousHash
     if (link === toHex(computed)) {
-      const message = `the tree keeps another hash of entry ${this.#seq} than the entry has`
-      this.#findings.find('tree_mismatch', message, facts)
+      this.#find('tampered', 'tree_mismatch', `the tree keeps another hash of entry ${seq} than the entry has`)
     } else {
-      const message = `entry ${this.#seq} was changed: it does not have the hash that was recorded`
-      this.#findings.find('hash_mismatch', message, facts)
+      const message = `entry ${seq} was changed: it does not have the hash that was recorded`
+      this.#find('tampered', 'hash_mismatch', message)
     }
   }
 
   /** The link that the entry makes, and the one that the next entry makes to it. */
   async #links(leaf: Leaf, computed: Uint8Array): Promise<void> {
     const seq = this.#seq
-    const facts = { seq, id: leaf.id }
     if (leaf.seq !== seq) {
-      this.#findings.find('chain_break', `the entry at ${seq} was written as entry ${leaf.seq}`, facts)
+      this.#find('tampered', 'chain_break', `the entry at ${seq} was written as entry ${leaf.seq}`)
     }
     if (!(await this.#isBehind(leaf))) {
-      this.#findings.find('chain_break', `entry ${seq} does not follow the entry before it`, facts)
+      this.#find('tampered', 'chain_break', `entry ${seq} does not follow the entry before it`)
     }
     const next = this.#near.get(seq + 1)
     const nextKept = next && (await this.#keptHash(seq + 1))
-    if (next === undefined || nextKept === undefined || leafHashHex(next.leaf) !== toHex(nextKept)) return
-    const link = parseLeaf(next.leaf).leaf?.previousHash
-    if (link === undefined || link === toHex(computed) || !this.#findings.report().valid) return
-    this.#findings.find('chain_break', `entry ${seq + 1} does not follow entry ${seq}`, facts)
+    if (next === undefined || nextKept === undefined || this.#status === 'tampered') return
+    const link = leafHashHex(next.leaf) === toHex(nextKept) ? parseLeaf(next.leaf).leaf?.previousHash : undefined
+    if (link === undefined || link === toHex(computed)) return
+    this.#find('tampered', 'chain_break', `entry ${seq + 1} does not follow entry ${seq}: one of them was changed`)
   }
 
   async #isBehind({ previousHash, attributes }: Leaf): Promise<boolean> {
@@ -268,23 +309,33 @@ class Look {
     return before !== undefined && previousHash === leafHashHex(before.leaf)
   }
 
-  async #inclusion(computed: Uint8Array, facts: { seq: number; id?: string }): Promise<void> {
-    const { size, root } = this.#head
-    const reached = await this.#rootAt(size, computed)
-    if (reached !== undefined && equalInConstantTime(reached, root)) return
-    this.#findings.find('tree_mismatch', `the tree does not lead from entry ${this.#seq} to the head`, facts)
+  /** Computes the hash of each full tile from the tile itself, in which the one below must stand. */
+  async #climb(computed: Uint8Array): Promise<void> {
+    this.#above = [computed]
+    for (let level = 0; ; level++) {
+      const at = Math.floor(this.#seq / tileWidth ** level)
+      const index = Math.floor(at / tileWidth)
+      if ((index + 1) * tileWidth ** (level + 1) > this.#head.size) return
+      const tile = level === 0 ? this.#leafTiles.get(index) : await this.#log.tile(level, index)
+      const isThere =
+        tile?.length === tileWidth * hashLength && equalInConstantTime(hashAt(tile, at), this.#above[level]!)
+      if (!isThere) return
+      this.#above.push(tileRoot(tile))
+    }
   }
 
-  /** The root to which the tree leads from this entry, at a size of the log; `undefined` where its tiles are gone. */
-  async #rootAt(size: number, hash: Uint8Array): Promise<Uint8Array | undefined> {
-    const seq = this.#seq
-    try {
-      const tiles = await readTiles(this.#tiles, size, tilesForInclusion(seq, size))
-      return rootFromInclusion(inclusionProof(seq, size, tiles), seq, size, hash)
-    } catch (error) {
-      if ((error as { code?: unknown }).code === 'damaged') return undefined
-      throw error
-    }
+  /** Whether the hashes above the entry stand in an edge that leads to a root. */
+  #isUnder(edge: Edge | undefined, root?: Uint8Array): edge is Edge {
+    if (edge === undefined || (root !== undefined && !equalInConstantTime(edge.root, root))) return false
+    let level = 0
+    while ((Math.floor(this.#seq / tileWidth ** (level + 1)) + 1) * tileWidth ** (level + 1) <= edge.size) level++
+    const tile = edge.tiles.get(level)
+    const node = this.#above[level]
+    return (
+      tile !== undefined &&
+      node !== undefined &&
+      equalInConstantTime(hashAt(tile, Math.floor(this.#seq / tileWidth ** level)), node)
+    )
   }
 
   /** @returns whether the sealed values are declared to be gone */
@@ -293,24 +344,31 @@ class Look {
       const declared = await Declared.read(this.#log, this.#head, [this.#seq, this.#seq])
       if (declared.hasContentGone(this.#seq)) return true
     }
-    checkDisclosures(this.#findings, leaf, content, this.#seq, true)
+    const values = new Findings()
+    checkDisclosures(values, leaf, content, this.#seq, true)
+    for (const { type, message } of values.report().findings) this.#find('tampered', type, message)
     return false
   }
 
+  #isTheOneAskedFor({ id }: Leaf): void {
+    if (this.#known.id === undefined || id === this.#known.id) return
+    this.#find('tampered', 'index_mismatch', `entry ${this.#seq} does not have the id under which it was found`)
+  }
+
   /** The seal over the entry: the first one behind it, made with the key of the entry's own epoch. */
-  async #seal(leaf: Leaf, computed: Uint8Array): Promise<CheckedEntry['seal']> {
+  async #seal(leaf: Leaf): Promise<CheckedEntry['seal']> {
     const { keys } = this.#known
     if (keys === undefined) return 'unchecked'
     const epoch = epochOf(keys.first.start, parseTime(leaf.time)!)
     const seal = await this.#sealOver()
     if (seal !== undefined && seal.epoch === epoch) {
       if (epoch < keys.first.epoch) return 'unchecked'
-      const root = await this.#rootAt(seal.size, computed)
-      const mac = root && sealMac(keys.of(epoch), seal.size, root)
-      if (mac !== undefined && equalInConstantTime(mac, Uint8Array.from(seal.mac))) return 'valid'
+      const edge = seal.size === this.#head.size ? this.#known.edge : await edgeAt(this.#log, seal.size)
+      const mac = this.#isUnder(edge) && sealMac(keys.of(epoch), seal.size, edge.root)
+      if (mac && equalInConstantTime(mac, Uint8Array.from(seal.mac))) return 'valid'
     }
     const what = seal === undefined ? 'is not sealed' : 'does not have the seal of its time'
-    this.#findings.find('seal_invalid', `entry ${this.#seq} ${what}`, { seq: this.#seq, id: leaf.id })
+    this.#find('invalid', 'seal_invalid', `entry ${this.#seq} ${what}`)
     return 'invalid'
   }
 
@@ -325,6 +383,23 @@ class Look {
     }
     return undefined
   }
+}
+
+/** The hash of its level with this number, in its tile. */
+function hashAt(tile: Uint8Array, at: number): Uint8Array {
+  const start = (at % tileWidth) * hashLength
+  return tile.subarray(start, start + hashLength)
+}
+
+/** The hash that stands for a full tile in the level above. */
+function tileRoot(tile: Uint8Array): Uint8Array {
+  const row = Uint8Array.from(tile)
+  for (let pairs = tileWidth / 2; pairs >= 1; pairs /= 2) {
+    for (let i = 0; i < pairs; i++) {
+      writeNodeHash(row, i * hashLength, row, 2 * i * hashLength, row, (2 * i + 1) * hashLength)
+    }
+  }
+  return row.subarray(0, hashLength)
 }
 
 /** Epochs between two keys that are kept: with them none is further than this from one that is known. */

@@ -182,6 +182,7 @@ class Walk {
       this.#previous = { computed: genesis, kept: genesis }
       return true
     }
+    await this.#rotationsBefore(from)
     try {
       const tiles = await readTiles(this.#log, from, edgeTiles(from))
       const index = (level: number) => Math.floor(from / tileWidth ** (level + 1))
@@ -202,6 +203,15 @@ class Walk {
       this.#sealCheck.begin(this.#lastTime, await this.#lastSeal(from))
     }
     return true
+  }
+
+  /** The keys that were in force when the check begins in the middle. */
+  async #rotationsBefore(from: number): Promise<void> {
+    for await (const { seq, leaf: bytes } of this.#log.declarations()) {
+      const { leaf } = parseLeaf(bytes)
+      const isRotation = leaf?.kind === 'control' && leaf.operation === 'key.rotated'
+      if (isRotation && seq < from) this.#signatures.rotation(seq, leaf, await this.#rootAt(seq))
+    }
   }
 
   /** The newest seal up to a size, looked for further and further back. */
@@ -294,6 +304,9 @@ class Walk {
     } else {
       this.#place(seq, leaf, isInTree)
       this.#completeness.entry(seq, leaf)
+      if (leaf.operation === 'key.rotated' && leaf.kind === 'control') {
+        this.#signatures.rotation(seq, leaf, this.#edge.root())
+      }
       this.#options.onLeaf?.(leaf)
       const isGone = content.length === 0 && this.#declared?.hasContentGone(seq)
       if (!isGone) checkDisclosures(this.#findings, leaf, content, seq, this.#options.deep ?? false)

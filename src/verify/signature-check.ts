@@ -20,14 +20,23 @@ export class SignatureCheck {
   readonly #anchors: readonly string[]
   /** Whether the keys are known from outside the log. */
   readonly #areKnown: boolean
-  #verifiers: readonly Verifier[]
+  /** The keys by generation, the oldest first: as they are known outside, or else as the log names them. */
+  #generations: readonly (readonly Verifier[])[]
+  /** Generations that the log names, as far as the one before vouched for them; set once entry 0 was seen. */
+  #chain: { readonly verifiers: readonly Verifier[]; readonly from: number }[] = []
+  /** The generation in the chain that signed last. */
+  #signing = 0
+  /** A generation that was named, and that the old keys have not vouched for yet. */
+  #announced: { readonly verifiers: readonly Verifier[]; readonly seq: number } | undefined
+  /** Whether a generation that is known outside began the chain, or signed in it. */
+  #isKnownInChain = false
   #origin: string
   #signedSize = 0
   #witnessed = 0
 
   constructor(findings: Findings, { verifiers = [], witnesses = [], anchors = [] }: SignatureOptions) {
     this.#findings = findings
-    this.#verifiers = verifiers
+    this.#generations = generationsOf(verifiers)
     this.#witnesses = witnesses
     this.#anchors = anchors
     this.#areKnown = verifiers.length > 0
@@ -51,19 +60,51 @@ export class SignatureCheck {
       this.#findings.find('foreign_entry', 'entry 0 does not begin a log: it is not log.created', { seq: 0 })
     } else if (!this.#areKnown) {
       this.#origin = origin
-      this.#verifiers = own
+      this.#generations = [own]
+      this.#chain = [{ verifiers: own, from: 0 }]
     } else if (origin !== this.#origin) {
       const message = `this is the log ${origin}, not ${this.#origin}`
       this.#findings.find('foreign_entry', message, { seq: 0, expected: this.#origin, actual: origin })
-    } else if (!this.#verifiers.every(({ keyId, type }) => own.some(key => key.keyId === keyId && key.type === type))) {
-      const message = 'the keys that the log names are not the keys that are known outside it'
-      this.#findings.find('signature_invalid', message, { seq: 0 })
+    } else {
+      this.#chain = [{ verifiers: own, from: 0 }]
+      this.#isKnownInChain = this.#isKnown(own)
     }
+  }
+
+  /**
+   * An entry by which the keys are replaced: the first names the new ones, the second holds a checkpoint of all that is
+   * before it, signed by the old ones.
+   */
+  rotation(seq: number, leaf: Leaf, root: Uint8Array): void {
+    const { checkpoint: note, 'vkey.ed25519': ed25519, 'vkey.mldsa44': mldsa44 } = leaf.attributes ?? {}
+    if (this.#chain.length === 0) return
+    if (note === undefined) {
+      this.#announced = { verifiers: [ed25519, mldsa44].flatMap(parsedVkey), seq }
+      return
+    }
+    const announced = this.#announced
+    // A generation that was vouched for and never signed, because a rotation was cut off, leaves the word to the old one.
+    const isVouched =
+      announced?.verifiers.length === 2 &&
+      this.#chain.slice(this.#signing).some(({ verifiers }) => {
+        const opened = openedBy(String(note), this.#origin, verifiers)
+        return typeof opened !== 'string' && opened.checkpoint.size === seq && equal(opened.checkpoint.root, root)
+      })
+    if (isVouched) this.#chain.push({ verifiers: announced.verifiers, from: seq })
+    else this.#findings.find('signature_invalid', `entry ${seq} names keys that the old ones do not vouch for`, { seq })
+    this.#announced = undefined
+  }
+
+  /** Whether a generation is among those that are known from outside, as far as they are known. */
+  #isKnown(verifiers: readonly Verifier[]): boolean {
+    return this.#generations.some(known =>
+      known.every(({ keyId, type }) => verifiers.some(key => key.keyId === keyId && key.type === type)),
+    )
   }
 
   /** A checkpoint of the log, when the walk has come to its size. */
   checkpoint({ size, note }: StoredCheckpoint, root: Uint8Array): void {
-    const opened = this.open(note)
+    const opened = this.#openInTurn(note, size)
     const seq = size - 1
     if (typeof opened === 'string') {
       const message = `the checkpoint of ${size} entries is not signed by the log's keys: ${opened}`
@@ -87,8 +128,33 @@ export class SignatureCheck {
     this.#findings.find('signature_invalid', message, { seq: size - 1 })
   }
 
-  /** At the end of the whole log, something of it must have been signed. */
+  /**
+   * In a walk from the beginning, a checkpoint is signed by the generation that signed before, or by a later one that was
+   * vouched for below its size; a generation that was followed by another signs no more.
+   */
+  #openInTurn(note: string, size: number): OpenedCheckpoint | string {
+    if (this.#chain.length === 0) return this.open(note)
+    let problem = ''
+    for (let i = this.#signing; i < this.#chain.length; i++) {
+      const { verifiers, from } = this.#chain[i]!
+      if (i > 0 && size <= from) break
+      const opened = openedBy(note, this.#origin, verifiers)
+      if (typeof opened !== 'string') {
+        this.#signing = i
+        this.#isKnownInChain ||= this.#areKnown && this.#isKnown(verifiers)
+        return opened
+      }
+      problem ||= opened
+    }
+    return problem
+  }
+
+  /** At the end of the whole log, something of it must have been signed, by keys that are known where any are. */
   end(size: number): void {
+    if (this.#areKnown && this.#chain.length > 0 && !this.#isKnownInChain) {
+      const message = 'the keys that the log names are not the keys that are known outside it'
+      this.#findings.find('signature_invalid', message, { seq: 0 })
+    }
     if (this.#signedSize > 0 || this.#findings.has('signature_invalid')) return
     this.#findings.find('signature_invalid', 'the log has no signed checkpoint', { seq: size - 1 })
   }
@@ -132,17 +198,15 @@ export class SignatureCheck {
     this.#findings.find(isFork ? 'fork' : 'rollback', message, { seq: this.#signedSize })
   }
 
-  /** A checkpoint signed by all of the log's keys, or why it is not: leaving out one signature is a way to cheat too. */
+  /** A checkpoint signed by all keys of one generation, or why it is not. */
   open(note: string): OpenedCheckpoint | string {
-    try {
-      const opened = openCheckpoint(note, this.#origin, this.#verifiers)
-      const isWhole = this.#verifiers.every(({ keyId, name }) =>
-        opened.verified.some(signature => signature.keyId === keyId && signature.name === name),
-      )
-      return isWhole ? opened : 'a signature is missing'
-    } catch (error) {
-      return (error as Error).message
+    let problem: string | undefined
+    for (const verifiers of [...this.#generations, ...this.#chain.map(link => link.verifiers)]) {
+      const opened = openedBy(note, this.#origin, verifiers)
+      if (typeof opened !== 'string') return opened
+      problem ??= opened
     }
+    return problem ?? 'no key of the log is known'
   }
 
   #countWitnesses(note: string): void {
@@ -160,6 +224,30 @@ export class SignatureCheck {
     if (!this.#areKnown) return 'chained'
     return this.#anchors.length > 0 ? 'anchored' : 'signed'
   }
+}
+
+/** A checkpoint signed by all of some keys, or why it is not: leaving out one signature is a way to cheat too. */
+function openedBy(note: string, origin: string, verifiers: readonly Verifier[]): OpenedCheckpoint | string {
+  try {
+    const opened = openCheckpoint(note, origin, verifiers)
+    const isWhole = verifiers.every(({ keyId, name }) =>
+      opened.verified.some(signature => signature.keyId === keyId && signature.name === name),
+    )
+    return isWhole ? opened : 'a signature is missing'
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** Keys in a row are of one generation until a type comes again. */
+function generationsOf(verifiers: readonly Verifier[]): (readonly Verifier[])[] {
+  const generations: Verifier[][] = []
+  for (const verifier of verifiers) {
+    const last = generations.at(-1)
+    if (last === undefined || last.some(({ type }) => type === verifier.type)) generations.push([verifier])
+    else last.push(verifier)
+  }
+  return generations
 }
 
 function parsedVkey(vkey: unknown): Verifier[] {

@@ -1,0 +1,147 @@
+/** Signing keys are replaced on record: the old ones vouch for the new, and then sign no more. */
+import { copyFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FileAnchor } from '../../src/append/anchor.ts'
+import { loadKeys, loadPublicKeys, makeNextKeys, switchToNextKeys } from '../../src/append/keys.ts'
+import { anchorFile } from '../../src/append/places.ts'
+import { Sequencer } from '../../src/append/sequencer.ts'
+import { openWriter, type Writer } from '../../src/append/writer.ts'
+import { parseSealKey } from '../../src/core/seal.ts'
+import { parseVkey } from '../../src/core/vkey.ts'
+import { type VerifyOptions, verifyLog } from '../../src/verify/log-verifier.ts'
+import { makeTestLog, type TestLog } from '../support/log.ts'
+import { Tamper } from '../support/tamper.ts'
+
+let log: TestLog
+let first: readonly string[]
+beforeEach(async () => {
+  log = await makeTestLog()
+  first = lines()
+})
+afterEach(() => log.dispose())
+
+const lines = () => readFileSync(join(log.keysFolder, 'log.vkeys'), 'utf8').trimEnd().split('\n')
+
+const open = (): Promise<Writer> =>
+  openWriter({
+    file: log.file,
+    keys: log.keysFolder,
+    checkpoints: { everyEntries: 10, everyMs: 1e9 },
+    onFailure: 'refuse',
+  })
+
+async function rotate(before: number, after: number): Promise<void> {
+  const writer = await open()
+  for (let i = 0; i < before; i++) await writer.append([log.draft({})])
+  await writer.rotateKeys()
+  for (let i = 0; i < after; i++) await writer.append([log.draft({})])
+  await writer.close()
+}
+
+const check = (vkeys: readonly string[], options: VerifyOptions = {}) =>
+  verifyLog(log.store, {
+    verifiers: vkeys.map(parseVkey),
+    sealKey: parseSealKey(log.sealKey),
+    anchors: [readFileSync(anchorFile(log.keysFolder), 'utf8')],
+    deep: true,
+    ...options,
+  })
+
+describe('after a rotation', () => {
+  it('the log verifies for whoever knows the first keys, the newest, or all of them; not for strangers', async () => {
+    await rotate(300, 300)
+    await rotate(0, 5)
+    const all = lines()
+    expect(all).toHaveLength(6)
+    for (const vkeys of [all, first, all.slice(2, 4), all.slice(4)]) {
+      const report = await check(vkeys)
+      expect(report).toMatchObject({ valid: true, complete: true, findings: [], trust: 'anchored' })
+    }
+    expect((await check(all)).declared.filter(({ operation }) => operation === 'key.rotated')).toHaveLength(4)
+    for (const [from, to] of [
+      [0, 100],
+      [250, 320],
+      [400, 610],
+    ] as const) {
+      expect((await check(all, { from, to })).findings, `${from}–${to}`).toEqual([])
+    }
+    const other = await makeTestLog()
+    const strangers = Object.values(other.keys.vkeys)
+    other.dispose()
+    expect((await check(strangers)).findings.map(({ type }) => type)).toContain('signature_invalid')
+    // The private halves of the old generations are gone.
+    expect(loadKeys(log.keysFolder).vkeys.ed25519).toBe(all[4])
+  })
+
+  it('another writer that was open meanwhile signs with the new keys', async () => {
+    const other = await open()
+    await rotate(3, 3)
+    await other.append([log.draft({})])
+    await other.checkpoint()
+    await other.close()
+    expect((await check(first)).findings).toEqual([])
+    await rotate(1, 1)
+    expect((await check(lines().slice(-2))).findings).toEqual([])
+  })
+
+  it('a checkpoint signed with retired keys is no checkpoint of the log', async () => {
+    const stolen = join(log.folder, 'stolen')
+    cpSync(log.keysFolder, stolen, { recursive: true })
+    await rotate(300, 300)
+    const anchor = new FileAnchor(join(log.folder, 'thief'))
+    const thief = new Sequencer({ store: log.store, keys: loadKeys(stolen), anchor, world: log.world })
+    await log.sequencer().commit([log.draft({})])
+    await thief.checkpoint()
+    for (const vkeys of [first, lines()]) {
+      expect((await check(vkeys)).findings.map(({ type }) => type)).toContain('signature_invalid')
+    }
+  })
+
+  it('keys that the old ones did not vouch for are no keys of the log', async () => {
+    const other = await makeTestLog()
+    await log.sequencer().announceKeys(other.keys.vkeys)
+    other.dispose()
+    // As announced, but the checkpoint in the second entry is another.
+    const open = new Tamper(log.file, log.keys.storage)
+    const seq = open.rows.length - 1
+    const note = (open.leaf(0).attributes as Record<string, string>)['vkey.ed25519']!
+    open.edit(seq, { attributes: { checkpoint: note } })
+    open.rewrite(seq).save()
+    open.db.close()
+    expect((await check(first)).findings.map(({ message }) => message)).toContain(
+      `entry ${seq} names keys that the old ones do not vouch for`,
+    )
+  })
+})
+
+describe('a rotation that was cut off', () => {
+  it.each([
+    ['before anything was on record', async () => void makeNextKeys(log.keysFolder)],
+    [
+      'when the log had it on record',
+      async () => void (await log.sequencer().announceKeys(makeNextKeys(log.keysFolder))),
+    ],
+    [
+      'between the public keys and the private ones',
+      async () => {
+        const next = makeNextKeys(log.keysFolder)
+        const folder = join(log.folder, 'before')
+        cpSync(log.keysFolder, folder, { recursive: true })
+        await log.sequencer().announceKeys(next)
+        switchToNextKeys(log.keysFolder, next)
+        for (const name of ['mldsa44.pem', 'mldsa44.next.pem']) {
+          copyFileSync(join(folder, name), join(log.keysFolder, name))
+        }
+      },
+    ],
+  ])('%s leaves a log that is written, verified and rotated as before', async (_, cut) => {
+    await log.grow(20)
+    await cut()
+    await rotate(5, 5)
+    await rotate(5, 5)
+    for (const vkeys of [first, lines(), lines().slice(-2)]) expect((await check(vkeys)).findings).toEqual([])
+    expect(loadPublicKeys(log.keysFolder).verifiers.length % 2).toBe(0)
+    writeFileSync(join(log.folder, 'done'), '')
+  })
+})
