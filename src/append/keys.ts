@@ -28,6 +28,8 @@ import { readPrivateFile, writePrivateFile } from './private-file.ts'
 export interface PublicKeys {
   /** The name of the log, which is the name in its keys. */
   readonly origin: string
+  /** Of every generation, the oldest first. */
+  readonly generations: readonly Vkeys[]
   /** Of the generation that signs now. */
   readonly vkeys: Vkeys
   /** Of every generation, the oldest first. */
@@ -118,8 +120,11 @@ function publicKeysIn(text: string, folder: string): PublicKeys {
   const right =
     lines.length % 2 === 0 && verifiers.every(({ name, type }, i) => name === origin && type === types[i % 2])
   if (!right) throw new AuditError('bad_key', `${join(folder, 'log.vkeys')} is not the two verifier keys of one log`)
-  const [ed25519 = '', mldsa44 = ''] = lines.slice(-2)
-  return { origin, vkeys: { ed25519, mldsa44 }, verifiers }
+  const generations = Array.from({ length: lines.length / 2 }, (_, i) => ({
+    ed25519: lines[2 * i]!,
+    mldsa44: lines[2 * i + 1]!,
+  }))
+  return { origin, generations, vkeys: generations.at(-1)!, verifiers }
 }
 
 /** The key that opens the files, or `undefined` when they are not encrypted. */
@@ -163,6 +168,9 @@ export function loadKeys(folder: string): LogKeys {
   }
   return {
     origin: signing.known.origin,
+    get generations() {
+      return now().known.generations
+    },
     get vkeys() {
       return now().known.vkeys
     },

@@ -5,11 +5,16 @@ import { flushStdout, programName, watchStdout } from './cli.ts'
 import { registerAppend } from './commands/append.ts'
 import { registerCheckpoints } from './commands/checkpoint.ts'
 import { registerDoctor } from './commands/doctor.ts'
+import { registerErase } from './commands/erase.ts'
 import { registerExport } from './commands/export.ts'
+import { registerFreeze } from './commands/freeze.ts'
+import { registerHold } from './commands/hold.ts'
 import { registerIngest } from './commands/ingest.ts'
 import { registerInit } from './commands/init.ts'
+import { registerKeys } from './commands/keys.ts'
 import { registerMcpProxy } from './commands/mcp-proxy.ts'
 import { registerQuery } from './commands/query.ts'
+import { registerRetention } from './commands/retention.ts'
 import { registerShow } from './commands/show.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerVerify } from './commands/verify.ts'
@@ -84,6 +89,11 @@ function build(outcome: Outcome): Command {
     registerCheckpoints,
     registerVerifyProof,
     registerExport,
+    registerRetention,
+    registerHold,
+    registerErase,
+    registerKeys,
+    registerFreeze,
     registerStatus,
     registerDoctor,
     registerMcpProxy,

@@ -19,6 +19,7 @@ test('every error has its exit code, and where a log is judged some mean that no
     bad_key: [1, 4],
     newer_schema: [1, 4],
     damaged: [3, 3],
+    frozen: [1, 1],
     closed: [1, 1],
     busy: [75, 75],
     io: [1, 4],
