@@ -27,6 +27,11 @@ export interface OpenAuditLogOptions {
   readonly origin?: string
   /** How a log that is made now is encrypted; `sqlcipher` unless given. */
   readonly encryption?: 'sqlcipher' | 'none'
+  /**
+   * Whether a log that is made now gives every subject a key of their own, so that an erasure covers backups too; off
+   * unless given. The places in `userContext` where the id of a person stands, beside the actor: `['userId']`.
+   */
+  readonly subjectPaths?: readonly string[]
   /** Told once when a log was made; it holds K₀, to be kept elsewhere. Unless given, it is said on stderr. */
   readonly onCreate?: (created: CreatedLog) => void
   /** What else there is to say, in sentences; on stderr unless given. */
@@ -116,7 +121,8 @@ async function makeIfMissing(file: string, keys: string, options: OpenAuditLogOp
   }
   if (!(options.create ?? true)) throw new AuditError('not_found', `there is no log at ${file}: make one with init`)
   try {
-    const created = await createLog({ file, keys, origin: options.origin, encryption: options.encryption }, world)
+    const { origin, encryption, subjectPaths } = options
+    const created = await createLog({ file, keys, origin, encryption, subjectPaths }, world)
     const tell = options.onCreate ?? sayCreated
     tell(created)
   } catch (error) {

@@ -16,6 +16,7 @@ import { createKeys, type LogKeys, loadKeys, loadPublicKeys, type PublicKeys } f
 import { anchorFile } from './places.ts'
 import { syncFolder } from './private-file.ts'
 import { Sequencer } from './sequencer.ts'
+import { createSubjectKeys } from './subject-keys.ts'
 
 export interface CreateLogOptions {
   readonly file: string
@@ -24,6 +25,11 @@ export interface CreateLogOptions {
   readonly origin?: string | undefined
   /** `sqlcipher` unless given. */
   readonly encryption?: 'sqlcipher' | 'none' | undefined
+  /**
+   * Gives every subject a key of their own, so that an erasure covers backups too; off unless given. The places in
+   * `userContext` where the id of a person stands, beside the actor.
+   */
+  readonly subjectPaths?: readonly string[] | undefined
 }
 
 export interface CreatedLog {
@@ -55,6 +61,8 @@ export async function createLog(options: CreateLogOptions, world: World): Promis
     makeFolder(dirname(file))
     const sealKey = createKeys({ folder: freshKeys, origin, encryption, start })
     const keys = loadKeys(freshKeys)
+    const { subjectPaths } = options
+    if (subjectPaths !== undefined) createSubjectKeys({ folder: freshKeys, storage: keys.storage }, subjectPaths, world)
     freshFile = unnamedFile(file, keys)
     await writeGenesis(freshFile, keys, freshKeys, { start, world })
     const { vkeys } = keys
