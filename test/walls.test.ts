@@ -115,7 +115,6 @@ const packages: Readonly<Record<string, RegExp>> = {
   commander: /^cli\//,
   zod: /^config\//,
   yaml: /^config\//,
-  'prom-client': /^metrics\//,
   hono: /^server\//,
   '@hono/node-server': /^server\//,
   pino: /^server\//,
