@@ -1,0 +1,116 @@
+/**
+ * A configuration that may change while a process runs: read again when its file changes or on SIGHUP, judged as a whole,
+ * recorded, and then applied as far as that is safe. What cannot be applied is named: it needs a restart.
+ */
+import { unwatchFile, watchFile } from 'node:fs'
+import type { WriteControl } from '../core/control.ts'
+import { type ConfigChange, changeEntry, changesBetween } from './changes.ts'
+import { type ConfigSources, type ResolvedConfig, resolveConfig } from './resolve.ts'
+import type { Config } from './schema.ts'
+
+/** How parts of a program take new settings, by the name of a setting or of a whole section: `logging.level`, `detection`. */
+export type Appliers = { readonly [setting: string]: (config: Config) => unknown }
+
+export interface WatchOptions {
+  readonly sources: ConfigSources
+  /** What holds now. */
+  readonly current: ResolvedConfig
+  /** What can be changed while the process runs; everything else needs a restart. */
+  readonly appliers: Appliers
+  readonly control: WriteControl
+  /** Told in a sentence what was changed, or why nothing was. */
+  readonly say: (sentence: string) => void
+  /** Told of each change that was recorded, after it was applied. */
+  readonly onChange?: (changes: readonly ConfigChange[]) => void
+  /** How often the file is looked at, in milliseconds; 2000 unless given. */
+  readonly everyMs?: number
+}
+
+export interface ConfigWatch {
+  /** Reads the configuration again now; resolves when what is new is recorded and applied. */
+  reload(): Promise<void>
+  /** Settings that are other in the file than in this process. */
+  readonly needsRestart: readonly string[]
+  stop(): void
+}
+
+/**
+ * Watches the configuration until it is stopped. A configuration that is not valid changes nothing.
+ *
+ * The file is looked at by its name, again and again: editors and clusters put a new file in the place of the old one.
+ *
+ * @example
+ * const watch = watchConfig({ sources, current, appliers: { 'logging.level': applyLevel }, control, say })
+ */
+export function watchConfig(options: WatchOptions): ConfigWatch {
+  const { sources, appliers, control, say, onChange = () => {}, everyMs = 2000 } = options
+  let known = options.current
+  let needsRestart: readonly string[] = []
+  let turn: Promise<void> = Promise.resolve()
+
+  const reload = (): Promise<void> => {
+    turn = turn.then(async () => {
+      let next: ResolvedConfig
+      try {
+        next = resolveConfig(sources)
+      } catch (error) {
+        say(`the configuration stays as it was: ${(error as Error).message}`)
+        return
+      }
+      const changes = changesBetween(known.config, next.config)
+      if (changes.length === 0) return
+      const waiting = changesBetween(options.current.config, next.config).map(({ setting }) => setting)
+      const later = waiting.filter(setting => applierOf(appliers, setting) === undefined)
+      try {
+        // First on the record, then in force.
+        await control(changeEntry(changes, next.config, { at: 'reload', needsRestart: later }))
+      } catch (error) {
+        say(`the configuration stays as it was, because the change could not be recorded: ${(error as Error).message}`)
+        return
+      }
+      known = next
+      needsRestart = later
+      const due = new Set(changes.flatMap(({ setting }) => applierOf(appliers, setting) ?? []))
+      for (const name of due) {
+        try {
+          await appliers[name]!(next.config)
+        } catch (error) {
+          say(`${name} could not be applied: ${(error as Error).message}`)
+        }
+      }
+      say(`the configuration was changed: ${sentenceOf(changes, later)}`)
+      onChange(changes)
+    })
+    return turn
+  }
+
+  const look = () => void reload()
+  const { file } = known
+  if (file !== undefined) watchFile(file, { interval: everyMs, persistent: false }, look)
+  process.on('SIGHUP', look)
+  return {
+    reload,
+    get needsRestart() {
+      return needsRestart
+    },
+    stop() {
+      if (file !== undefined) unwatchFile(file, look)
+      process.off('SIGHUP', look)
+    },
+  }
+}
+
+/** The name in `appliers` that a setting falls under: its own, or that of what it is a part of. */
+function applierOf(appliers: Appliers, setting: string): string | undefined {
+  const names = Object.keys(appliers).filter(name => setting === name || setting.startsWith(`${name}.`))
+  return names.sort((a, b) => b.length - a.length)[0]
+}
+
+function sentenceOf(changes: readonly ConfigChange[], later: readonly string[]): string {
+  const now = changes.map(({ setting }) => setting).filter(setting => !later.includes(setting))
+  const parts = [
+    ...(now.length > 0 ? [`${now.join(', ')} ${now.length === 1 ? 'holds' : 'hold'} now`] : []),
+    ...(later.length > 0 ? [`${later.join(', ')} ${later.length === 1 ? 'needs' : 'need'} a restart`] : []),
+  ]
+  return parts.join('; ')
+}
