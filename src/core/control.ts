@@ -1,5 +1,5 @@
 /** The acts of this software about the log itself: the entries of kind `control`. FORMAT.md, section 7. */
-import type { EntryInput } from './entry.ts'
+import type { EntryInput, Receipt } from './entry.ts'
 
 export const controlOperations = [
   'log.created',
@@ -39,3 +39,6 @@ export const ownComponent = 'memmimic-audit'
 export interface ControlInput extends Omit<EntryInput, 'operation' | 'component' | 'kind' | 'intent'> {
   readonly operation: ControlOperation
 }
+
+/** How a part of this software records what it does about the log. Resolves when the entry is durable. */
+export type WriteControl = (entry: ControlInput) => Promise<Receipt>

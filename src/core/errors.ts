@@ -24,6 +24,8 @@ export type AuditErrorCode =
   | 'damaged'
   /** The log was frozen, by an entry that says why: it takes none but those about itself. */
   | 'frozen'
+  /** Whoever asks may not have it. */
+  | 'not_allowed'
   /** The log is closed or closing. */
   | 'closed'
   /** The queue is full: try again later. */

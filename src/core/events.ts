@@ -16,6 +16,10 @@ export interface AppendedEntry {
   readonly operation: string
   readonly component: string
   readonly outcome: Outcome | undefined
+  /** The id of the intent that an outcome closes. */
+  readonly intent?: string | undefined
+  /** W3C `traceparent`. */
+  readonly trace?: string | undefined
   readonly securityLevel: SecurityLevel
   readonly complianceFlags: readonly string[]
   readonly governanceStatus: string | undefined

@@ -5,45 +5,16 @@
  * `matches` gives. A filter that is not well formed is an error, never a part that silently does not count.
  */
 import { nearest } from './capture.ts'
+import { type Condition, conditionTest, type Judged, judgeCondition, type Test } from './condition.ts'
 import { type Json, kinds, outcomes, securityLevels } from './entry.ts'
-import { badInput, parseJson, pathOf } from './json.ts'
+import { parseInstant } from './instant.ts'
+import { badInput, pathOf } from './json.ts'
+import { foldCase, hasWords, notTexts, wordsOf } from './search-text.ts'
 import { type Micros, parseTime } from './time.ts'
 import { type EntryView, identitiesOf } from './view.ts'
 
-export const operators = [
-  'eq',
-  'ne',
-  'contains',
-  'starts_with',
-  'ends_with',
-  'gt',
-  'lt',
-  'gte',
-  'lte',
-  'in',
-  'not_in',
-  'between',
-  'is_null',
-  'is_not_null',
-] as const
-export type Operator = (typeof operators)[number]
-
-/**
- * One condition on one field.
- *
- * A field is a member of the leaf (`operation`, `attributes.gen_ai.tool.name`), a sealed value or a place in it
- * (`operationResult.data.0.id`), or `sealed.NAME` for a further sealed value. A name with dots is taken at its longest.
- * What is absent is null. Values of different types are never equal and have no order; times are compared as instants,
- * security levels by clearance, other texts by UTF-16 code units.
- */
-export interface Condition {
-  readonly field: string
-  readonly op: Operator
-  /** A list for `in` and `not_in`, two values for `between` (both inclusive), none for `is_null` and `is_not_null`. */
-  readonly value?: Json
-  /** True unless given. */
-  readonly caseSensitive?: boolean
-}
+export { type Condition, type Operator, operators } from './condition.ts'
+export { parseCondition } from './condition-text.ts'
 
 type OneOrMore<T> = T | readonly T[]
 
@@ -66,14 +37,14 @@ export interface EntryFilter {
   readonly until?: string | Date | Micros
   /**
    * Words that must all occur, in upper or lower case, in texts of the entry that can be opened; a phrase stands in
-   * double quotes. Names of members, numbers and hashes are not texts.
+   * double quotes. Names of members, numbers and hashes are not texts, nor are the id and the time of the entry itself.
    */
   readonly text?: string
   readonly where?: readonly Condition[]
 }
 
 /** The fields that an index answers. */
-const indexedFields = [
+export const indexedFields = [
   'operation',
   'component',
   'memoryId',
@@ -106,9 +77,11 @@ export interface CompiledFilter {
   readonly lastSeq: number
   /** What only the entry itself can answer, for people to read: conditions and `text`. Empty: nothing. */
   readonly rest: readonly string[]
+  /** Ids of which the entry must have one, whatever `rest` asks beside; `undefined` when any will do. */
+  readonly ids: readonly string[] | undefined
+  /** Of each list, one must occur in a text of the entry, in lower case, whatever `rest` asks beside. */
+  readonly fragments: readonly (readonly string[])[]
 }
-
-type Test = (view: EntryView) => boolean
 
 const filterMembers = new Set<string>([...indexedFields, 'since', 'until', 'text', 'where'])
 
@@ -122,16 +95,18 @@ export function compileFilter(filter: EntryFilter): CompiledFilter {
   for (const name in filter) {
     if (!filterMembers.has(name)) throw badInput(pathOf('$', name), `a filter has no such member${hint(name)}`)
   }
-  const required: Requirement[] = []
-  for (const field of indexedFields) {
-    const given = filter[field]
-    if (given !== undefined) required.push({ field, anyOf: valuesOf(field, given) })
-  }
-  const bounds = {
-    since: filter.since === undefined ? -Infinity : instant(filter.since, '$.since'),
-    until: filter.until === undefined ? Infinity : instant(filter.until, '$.until'),
+  const narrowed: Narrowed = {
+    required: [],
+    since: filter.since === undefined ? -Infinity : parseInstant(filter.since, '$.since'),
+    until: filter.until === undefined ? Infinity : parseInstant(filter.until, '$.until'),
     firstSeq: 0,
     lastSeq: Infinity,
+    ids: undefined,
+    fragments: [],
+  }
+  for (const field of indexedFields) {
+    const given = filter[field]
+    if (given !== undefined) narrowed.required.push({ field, anyOf: valuesGiven(field, given) })
   }
   const rest: string[] = []
   const tests: Test[] = []
@@ -139,29 +114,33 @@ export function compileFilter(filter: EntryFilter): CompiledFilter {
   if (!Array.isArray(where)) throw badInput('$.where', 'must be a list of conditions')
   where.forEach((condition: unknown, i) => {
     const path = pathOf('$.where', i)
-    const judged = judge(condition, path)
+    const judged = judgeCondition(condition, path)
     tests.push(conditionTest(judged, path))
-    if (!narrow(judged, required, bounds)) rest.push(`where ${judged.field} ${judged.op}`)
+    if (!narrow(judged, narrowed)) rest.push(`where ${judged.field} ${judged.op}`)
   })
   if (filter.text !== undefined) {
-    tests.push(textTest(wordsOf(filter.text)))
+    const words = wordsOf(filter.text)
+    tests.push(view => hasWords(view, words))
+    narrowed.fragments.push(...words.map(word => [word]))
     rest.push('text')
   }
-  for (const requirement of required) tests.push(requirementTest(requirement))
-  const { since, until } = bounds
+  for (const requirement of narrowed.required) tests.push(requirementTest(requirement))
+  const { since, until } = narrowed
   if (since > -Infinity || until < Infinity) {
     tests.push(view => {
       const time = parseTime(view.time)!
       return since <= time && time <= until
     })
   }
-  return { matches: view => tests.every(test => test(view)), required, ...bounds, rest }
+  return { matches: view => tests.every(test => test(view)), ...narrowed, rest }
 }
 
 function hint(name: string): string {
   const near = nearest(name, filterMembers)
   return near === undefined ? '' : `; did you mean ${near}?`
 }
+
+// Values of fields
 
 /** The values that a field has where only certain ones exist. */
 const closedFields: Readonly<Record<string, readonly string[]>> = {
@@ -170,7 +149,7 @@ const closedFields: Readonly<Record<string, readonly string[]>> = {
   securityLevel: securityLevels,
 }
 
-function valuesOf(field: IndexedField, given: OneOrMore<string | number>): readonly string[] {
+function valuesGiven(field: IndexedField, given: OneOrMore<string | number>): readonly string[] {
   const path = `$.${field}`
   const list: readonly unknown[] = Array.isArray(given) ? given : [given]
   if (list.length === 0) throw badInput(path, 'an empty list matches nothing; leave the member out')
@@ -186,423 +165,137 @@ function valuesOf(field: IndexedField, given: OneOrMore<string | number>): reado
   })
 }
 
-/** Whether `wanted`, `type:id` or an id of any type, names this identity. */
-function namesIdentity(wanted: string, { type, id }: { readonly type: string; readonly id: string }): boolean {
-  return wanted.includes(':') ? wanted === `${type}:${id}` : wanted === id
+/** As much of an entry as its indexed fields are read from: whole, or as an index knows it. */
+export type IndexedValues = Pick<EntryView, Exclude<IndexedField, 'flag'> | 'complianceFlags'>
+
+/**
+ * The values by which a filter finds an entry in a field, none twice: actors as `type:id`, who acted and on whose behalf.
+ * None where the value is absent, gone, or no text.
+ *
+ * @example valuesIn(view, 'flag') // ['audit_required', 'gdpr']
+ */
+export function valuesIn(entry: IndexedValues, field: IndexedField): readonly string[] {
+  if (field === 'flag') return unique(entry.complianceFlags)
+  if (field === 'actor') return unique(identitiesOf(entry.actor).map(({ type, id }) => `${type}:${id}`))
+  const value = entry[field]
+  return typeof value === 'string' ? [value] : []
+}
+
+function unique(values: readonly string[]): readonly string[] {
+  return values.length > 1 ? [...new Set(values)] : values
 }
 
 function requirementTest({ field, anyOf }: Requirement): Test {
-  const set = new Set<unknown>(anyOf)
-  switch (field) {
-    case 'flag':
-      return view => view.complianceFlags.some(flag => set.has(flag))
-    case 'actor':
-      return view => identitiesOf(view.actor).some(who => anyOf.some(wanted => namesIdentity(wanted, who)))
-    default:
-      return view => set.has(view[field])
-  }
+  const wanted = new Set(anyOf)
+  if (field !== 'actor') return view => valuesIn(view, field).some(value => wanted.has(value))
+  // An id without a colon is of any type.
+  return view => identitiesOf(view.actor).some(({ type, id }) => wanted.has(`${type}:${id}`) || isBareId(id, wanted))
 }
 
-const instantForm = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/
-
-/**
- * The instant that an RFC 3339 text, a `Date` or a number of microseconds means, in microseconds; half a microsecond
- * more stands for any finer fraction.
- *
- * @throws AuditError `bad_input`
- */
-function instant(value: unknown, path: string): number {
-  const bad = () => badInput(path, 'must be a time such as 2026-11-23T14:07:00+01:00')
-  if (value instanceof Date) {
-    if (Number.isNaN(value.getTime())) throw bad()
-    return value.getTime() * 1000
-  }
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  const found = typeof value === 'string' ? instantForm.exec(value) : null
-  if (found === null) throw bad()
-  const [year, month, day, hour, minute, second] = found.slice(1, 7).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
-  const fraction = found[7] ?? ''
-  const offsetHours = Number(found[9] ?? 0)
-  const offsetMinutes = Number(found[10] ?? 0)
-  const days = new Date(0)
-  days.setUTCFullYear(year, month - 1, day)
-  const isDay = days.getUTCMonth() === month - 1 && days.getUTCDate() === day
-  if (!isDay || hour > 23 || minute > 59 || second > 59 || offsetHours > 23 || offsetMinutes > 59) throw bad()
-  const offset = (offsetHours * 60 + offsetMinutes) * (found[8] === '-' ? -1 : 1)
-  const seconds = days.getTime() / 1000 + hour * 3600 + (minute - offset) * 60 + second
-  const micros = Number(fraction.slice(0, 6).padEnd(6, '0'))
-  return seconds * 1e6 + micros + (/[1-9]/.test(fraction.slice(6)) ? 0.5 : 0)
+function isBareId(id: string, wanted: ReadonlySet<string>): boolean {
+  return !id.includes(':') && wanted.has(id)
 }
 
-// Conditions
+// What an index can answer of a condition
 
-/** Members that are always texts, so that a bare 42 typed for one of them is the text 42. */
-const textFields = new Set([
-  'id',
-  'time',
-  'kind',
-  'operation',
-  'component',
-  'outcome',
-  'intent',
-  'trace',
-  'securityLevel',
-  'governanceStatus',
-  'previousHash',
-  'entryHash',
-  'memoryId',
-  'session',
-  'actor.id',
-  'actor.type',
-  'actor.onBehalfOf.id',
-  'actor.onBehalfOf.type',
-])
-const plainFields = new Set([...[...textFields].filter(name => !name.includes('.')), 'v', 'seq', 'complianceFlags'])
-/** Fields below which a path may lead on. `sealed` needs one. */
-const deepFields = new Set([
-  'attributes',
-  'performanceMetrics',
-  'actor',
-  'userContext',
-  'operationResult',
-  'arguments',
-  'sealed',
-])
-const fieldNames = [...plainFields, ...deepFields]
-
-/** The parts of a field's path, of which the first is a known name. */
-function pathParts(field: unknown, path: string): readonly string[] {
-  const here = `${path}.field`
-  if (typeof field !== 'string' || field.length === 0) throw badInput(here, 'must name a field')
-  const parts = field.split('.')
-  const [first = '', ...below] = parts
-  if (plainFields.has(first) && below.length > 0) throw badInput(here, `nothing stands below ${first}`)
-  if (!plainFields.has(first) && !deepFields.has(first)) {
-    const near = nearest(first, fieldNames)
-    const help = near === undefined ? `a further sealed value is named sealed.${first}` : `did you mean ${near}?`
-    throw badInput(here, `there is no field ${first}; ${help}`)
-  }
-  if (parts.length > 64 || parts.includes('')) throw badInput(here, 'must be a path of names with dots between them')
-  if (first === 'sealed' && below.length === 0) throw badInput(here, 'name the sealed value: sealed.NAME')
-  return first === 'sealed' ? below : parts
+/** What was found so far that every entry of the answer must have. */
+interface Narrowed {
+  readonly required: Requirement[]
+  since: number
+  until: number
+  firstSeq: number
+  lastSeq: number
+  ids: readonly string[] | undefined
+  readonly fragments: (readonly string[])[]
 }
 
-/** What stands at a path; `undefined` when nothing does. */
-function valueAt(view: unknown, parts: readonly string[]): unknown {
-  let value = view
-  let at = 0
-  while (at < parts.length) {
-    if (typeof value !== 'object' || value === null) return undefined
-    let take = parts.length - at
-    while (take > 0 && !Object.hasOwn(value, parts.slice(at, at + take).join('.'))) take--
-    const name = parts.slice(at, at + take).join('.')
-    if (take === 0 || (Array.isArray(value) && name === 'length')) return undefined
-    value = (value as Record<string, unknown>)[name]
-    at += take
-  }
-  return value
-}
-
-/** A condition that is well formed. */
-interface Judged {
-  readonly field: string
-  readonly parts: readonly string[]
-  readonly op: Operator
-  readonly value: Json | undefined
-  readonly caseSensitive: boolean
-}
-
-function judge(condition: unknown, path: string): Judged {
-  if (typeof condition !== 'object' || condition === null || Array.isArray(condition)) {
-    throw badInput(path, 'a condition is an object with field, op and value')
-  }
-  const { field, op, value, caseSensitive = true, ...more } = condition as Record<string, unknown>
-  for (const name in more) throw badInput(pathOf(path, name), 'a condition has field, op, value and caseSensitive')
-  if (!operators.includes(op as Operator)) {
-    const near = nearest(String(op), operators)
-    const help = near === undefined ? `one of ${operators.join(', ')}` : `did you mean ${near}?`
-    throw badInput(`${path}.op`, `${JSON.stringify(op)} is no operator; ${help}`)
-  }
-  if (typeof caseSensitive !== 'boolean') throw badInput(`${path}.caseSensitive`, 'must be true or false')
-  const judged: Judged = {
-    field: field as string,
-    parts: pathParts(field, path),
-    op: op as Operator,
-    value: value as Json | undefined,
-    caseSensitive,
-  }
-  checkValue(judged, `${path}.value`)
-  return judged
-}
-
-function checkValue({ op, value }: Judged, path: string): void {
-  const isOrdered = (part: Json | undefined) => typeof part === 'number' || typeof part === 'string'
-  switch (op) {
-    case 'is_null':
-    case 'is_not_null':
-      if (value !== undefined) throw badInput(path, `${op} takes no value`)
-      return
-    case 'in':
-    case 'not_in':
-      if (!Array.isArray(value) || value.length === 0) throw badInput(path, `${op} takes a list of values`)
-      return
-    case 'between': {
-      const pair: readonly Json[] = Array.isArray(value) ? value : []
-      if (pair.length !== 2 || !pair.every(isOrdered) || typeof pair[0] !== typeof pair[1]) {
-        throw badInput(path, 'between takes two numbers, or two texts')
-      }
-      return
-    }
-    case 'starts_with':
-    case 'ends_with':
-      if (typeof value !== 'string') throw badInput(path, `${op} takes a text`)
-      return
-    case 'contains':
-      if (value === undefined || value === null || typeof value === 'object') {
-        throw badInput(path, 'contains takes a text, a number or true/false')
-      }
-      return
-    case 'gt':
-    case 'gte':
-    case 'lt':
-    case 'lte':
-      if (!isOrdered(value)) throw badInput(path, `${op} takes a number or a text`)
-      return
-    default:
-      if (value === undefined) throw badInput(path, `${op} takes a value`)
-  }
-}
-
-const fold = (value: unknown): unknown => (typeof value === 'string' ? value.toLowerCase() : value)
-
-/**
- * How the values of a field are brought to a form in which equality and order are those of JavaScript: times and
- * clearances become numbers.
- */
-function scaleOf({ field, caseSensitive }: Judged): { given: (value: Json, path: string) => unknown; held: Scale } {
-  if (field === 'time') return { given: instant, held: value => parseTime(value as string) }
-  if (field === 'securityLevel') {
-    const rank = (value: unknown) => securityLevels.indexOf((value === 'standard' ? 'internal' : value) as never)
-    return {
-      given: (value, path) => {
-        const found = rank(caseSensitive ? value : fold(value))
-        if (found < 0) throw badInput(path, `must be one of ${securityLevels.join(', ')}`)
-        return found
-      },
-      held: rank,
-    }
-  }
-  const held: Scale = caseSensitive ? value => value : fold
-  return { given: held, held }
-}
-
-type Scale = (value: unknown) => unknown
-
-function conditionTest(condition: Judged, at: string): Test {
-  const { parts, op, value, caseSensitive } = condition
-  const path = `${at}.value`
-  const { given, held } = scaleOf(condition)
-  const read = (view: EntryView) => valueAt(view, parts)
-  const equals = (part: Json): Test => {
-    if (part === null) return view => (read(view) ?? null) === null
-    const wanted = given(part, path)
-    return view => {
-      const value = read(view)
-      return value !== undefined && same(held(value), wanted, caseSensitive)
-    }
-  }
-  const order = (part: Json, holds: (difference: number) => boolean): Test => {
-    const wanted = given(part, path) as number | string
-    return view => {
-      const value = held(read(view)) as number | string
-      return typeof value === typeof wanted && holds(value < wanted ? -1 : value > wanted ? 1 : 0)
-    }
-  }
-  const texts = (holds: (text: string, part: string) => boolean): Test => {
-    const part = (caseSensitive ? value : fold(value)) as string
-    return view => {
-      const text = read(view)
-      return typeof text === 'string' && holds(caseSensitive ? text : text.toLowerCase(), part)
-    }
-  }
-  const not =
-    (test: Test): Test =>
-    view =>
-      !test(view)
-  const any = (): Test => {
-    const tests = (value as readonly Json[]).map(equals)
-    return view => tests.some(test => test(view))
-  }
-  switch (op) {
-    case 'eq':
-      return equals(value!)
-    case 'ne':
-      return not(equals(value!))
-    case 'in':
-      return any()
-    case 'not_in':
-      return not(any())
-    case 'is_null':
-      return equals(null)
-    case 'is_not_null':
-      return not(equals(null))
-    case 'gt':
-      return order(value!, difference => difference > 0)
-    case 'gte':
-      return order(value!, difference => difference >= 0)
-    case 'lt':
-      return order(value!, difference => difference < 0)
-    case 'lte':
-      return order(value!, difference => difference <= 0)
-    case 'between': {
-      const [low, high] = value as readonly [Json, Json]
-      const above = order(low, difference => difference >= 0)
-      const below = order(high, difference => difference <= 0)
-      return view => above(view) && below(view)
-    }
-    case 'starts_with':
-      return texts((text, part) => text.startsWith(part))
-    case 'ends_with':
-      return texts((text, part) => text.endsWith(part))
-    case 'contains': {
-      const inText = typeof value === 'string' ? texts((text, part) => text.includes(part)) : () => false
-      return view => {
-        const list = read(view)
-        return Array.isArray(list) ? list.some(part => same(part, value, caseSensitive)) : inText(view)
-      }
-    }
-  }
-}
-
-/** Whether two JSON values are the same: members in any order, list items in theirs. */
-function same(a: unknown, b: unknown, caseSensitive: boolean): boolean {
-  if (typeof a === 'string' && typeof b === 'string') {
-    return caseSensitive ? a === b : a.toLowerCase() === b.toLowerCase()
-  }
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
-  if (Array.isArray(a) !== Array.isArray(b)) return false
-  const names = Object.keys(a)
-  return (
-    names.length === Object.keys(b).length &&
-    names.every(
-      name =>
-        Object.hasOwn(b, name) &&
-        same((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name], caseSensitive),
-    )
-  )
-}
-
-/** Turns a condition into what an index answers, when it says exactly the same. */
-function narrow(
-  { field, op, value, caseSensitive }: Judged,
-  required: Requirement[],
-  bounds: { since: number; until: number; firstSeq: number; lastSeq: number },
-): boolean {
+/** Adds what a condition asks for, and says whether that is all that it asks. */
+function narrow(condition: Judged, narrowed: Narrowed): boolean {
+  const { field, op, value, caseSensitive } = condition
   const list = op === 'eq' ? [value!] : op === 'in' ? (value as readonly Json[]) : []
   const texts = list.filter(part => typeof part === 'string')
-  const isIndexed = indexedFields.includes(field as IndexedField) && field !== 'actor' && field !== 'flag'
-  if (isIndexed && caseSensitive && texts.length > 0 && texts.length === list.length) {
+  const areTexts = texts.length > 0 && texts.length === list.length
+  const isIndexed = indexedFields.includes(field as IndexedField)
+  if (isIndexed && caseSensitive && areTexts) {
     const anyOf = field === 'securityLevel' ? texts.map(text => (text === 'standard' ? 'internal' : text)) : texts
-    required.push({ field: field as IndexedField, anyOf })
-    return true
+    narrowed.required.push({ field: field as IndexedField, anyOf })
+    // An actor is found by whom it acts for, too.
+    return field !== 'actor'
   }
   if (field === 'complianceFlags' && op === 'contains' && caseSensitive && typeof value === 'string') {
-    required.push({ field: 'flag', anyOf: [value] })
+    narrowed.required.push({ field: 'flag', anyOf: [value] })
     return true
   }
-  const [low, high] = op === 'between' ? (value as readonly [Json, Json]) : [value, value]
-  if (field === 'time' && (op === 'gte' || op === 'lte' || op === 'between')) {
-    if (op !== 'lte') bounds.since = Math.max(bounds.since, instant(low, ''))
-    if (op !== 'gte') bounds.until = Math.min(bounds.until, instant(high, ''))
-    return true
-  }
-  if (field === 'seq' && typeof low === 'number' && (op === 'gte' || op === 'lte' || op === 'between')) {
-    if (op !== 'lte') bounds.firstSeq = Math.max(bounds.firstSeq, low)
-    if (op !== 'gte') bounds.lastSeq = Math.min(bounds.lastSeq, high as number)
-    return true
-  }
+  if (field === 'id' && caseSensitive && areTexts) narrowed.ids = texts
+  if (field === 'time') return narrowTo(instantsOf(condition), narrowed, 'since', 'until')
+  if (field === 'seq') return narrowTo(numbersOf(condition), narrowed, 'firstSeq', 'lastSeq')
+  const fragments = fragmentsOf(condition)
+  if (fragments !== undefined) narrowed.fragments.push(...fragments)
   return false
 }
 
+/** From one number to another, both inclusive. */
+type Bounds = readonly [low: number, high: number]
+
+function narrowTo(
+  bounds: Bounds | undefined,
+  narrowed: Narrowed,
+  low: 'since' | 'firstSeq',
+  high: 'until' | 'lastSeq',
+): boolean {
+  if (bounds === undefined) return false
+  narrowed[low] = Math.max(narrowed[low], bounds[0])
+  narrowed[high] = Math.min(narrowed[high], bounds[1])
+  return true
+}
+
+function instantsOf({ op, value }: Judged): Bounds | undefined {
+  if (op === 'between') {
+    const [low, high] = value as readonly [Json, Json]
+    return [parseInstant(low, ''), parseInstant(high, '')]
+  }
+  const isOrder = op === 'eq' || op === 'gt' || op === 'gte' || op === 'lt' || op === 'lte'
+  return isOrder && value !== null ? boundsOf(op, parseInstant(value, '')) : undefined
+}
+
+function numbersOf({ op, value }: Judged): Bounds | undefined {
+  if (op === 'between') {
+    const [low, high] = value as readonly [Json, Json]
+    return typeof low === 'number' ? [low, high as number] : undefined
+  }
+  const isOrder = op === 'eq' || op === 'gt' || op === 'gte' || op === 'lt' || op === 'lte'
+  return isOrder && typeof value === 'number' ? boundsOf(op, value) : undefined
+}
+
+/** Between which whole numbers those lie that stand so to a number. */
+function boundsOf(op: 'eq' | 'gt' | 'gte' | 'lt' | 'lte', number: number): Bounds {
+  switch (op) {
+    case 'eq':
+      return [number, number]
+    case 'gt':
+      return [Math.floor(number) + 1, Infinity]
+    case 'gte':
+      return [number, Infinity]
+    case 'lt':
+      return [-Infinity, Math.ceil(number) - 1]
+    case 'lte':
+      return [-Infinity, number]
+  }
+}
+
 /**
- * The condition in a text `field op value`, as `--where` takes it.
+ * What must occur in some text of every entry that meets a condition: of each list, one.
  *
- * A value is JSON or a bare word; for a field that always holds a text, a bare number is a word. A list is JSON, or
- * separated by commas.
- *
- * @throws AuditError `bad_input`
- * @example parseCondition('performanceMetrics.duration_ms gt 12.5')
+ * Where case counts, only the ASCII parts of a value are sure to occur in the lower case of a text that has it: other
+ * letters may be written in another way there, depending on what stands beside them.
  */
-export function parseCondition(text: string): Condition {
-  const found = /^(\S+)\s+(\S+)(?:\s+(.*))?$/s.exec(text.trim())
-  if (found === null) throw badInput('$.where', `a condition is written "field op value", not ${JSON.stringify(text)}`)
-  const [, field = '', op = '', rest] = found
-  const isList = op === 'in' || op === 'not_in' || op === 'between'
-  const value = rest === undefined ? undefined : isList ? listIn(field, rest) : wordOrJson(field, rest)
-  const condition = { field, op: op as Operator, ...(value === undefined ? {} : { value }) }
-  conditionTest(judge(condition, '$.where'), '$.where')
-  return condition
-}
-
-function listIn(field: string, text: string): Json {
-  if (text.startsWith('[')) return jsonIn(text)
-  // A comma between double quotes stands in a text.
-  const items = text.split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/)
-  return items.map(item => {
-    if (item.trim() === '') throw badInput('$.where.value', `a value is missing between the commas of ${text}`)
-    return wordOrJson(field, item.trim())
-  })
-}
-
-function wordOrJson(field: string, text: string): Json {
-  if (/^["[{]/.test(text)) return jsonIn(text)
-  const isWord = textFields.has(field) || !/^(?:-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/.test(text)
-  return isWord ? text : jsonIn(text)
-}
-
-function jsonIn(text: string): Json {
-  try {
-    return parseJson(text)
-  } catch (error) {
-    throw badInput('$.where.value', `${text} is not JSON: ${(error as Error).message}`)
-  }
-}
-
-// Text
-
-/** The words and phrases of a search, in lower case. */
-function wordsOf(text: unknown): readonly string[] {
-  if (typeof text !== 'string') throw badInput('$.text', 'must be a text')
-  const parts = text.split('"')
-  if (parts.length % 2 === 0) throw badInput('$.text', 'a phrase is not closed: a " is missing')
-  const words = parts.flatMap((part, i) => (i % 2 === 1 ? [part] : part.split(/\s+/))).filter(word => word !== '')
-  if (words.length === 0) throw badInput('$.text', 'no word is given')
-  return words.map(word => word.toLowerCase())
-}
-
-const notTexts = new Set(['sealed', 'previousHash', 'entryHash'])
-
-function textTest(words: readonly string[]): Test {
-  return view => {
-    const missing = new Set(words)
-    const open: unknown[] = []
-    for (const name in view) if (!notTexts.has(name)) open.push(view[name])
-    while (open.length > 0 && missing.size > 0) {
-      const value = open.pop()
-      if (typeof value === 'string') {
-        const text = value.toLowerCase()
-        for (const word of missing) if (text.includes(word)) missing.delete(word)
-      } else if (typeof value === 'object' && value !== null) {
-        for (const name of Object.keys(value)) open.push((value as Record<string, unknown>)[name])
-      }
-    }
-    return missing.size === 0
-  }
+function fragmentsOf({ field, parts, op, value, caseSensitive }: Judged): (readonly string[])[] | undefined {
+  const isText = field !== 'actor' && !notTexts.has(parts[0]!)
+  const list = op === 'in' ? (value as readonly Json[]) : [value]
+  const isFound = op === 'eq' || op === 'in' || op === 'contains' || op === 'starts_with' || op === 'ends_with'
+  if (!isText || !isFound || !list.every(part => typeof part === 'string')) return undefined
+  if (!caseSensitive) return [list.map(foldCase)]
+  const runs = list.map(text => text.split(/[^\x00-\x7f]+/).map(foldCase))
+  if (runs.length === 1) return runs[0]!.map(run => [run])
+  return [runs.map(of => of.reduce((longest, run) => (run.length > longest.length ? run : longest)))]
 }

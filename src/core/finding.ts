@@ -1,38 +1,40 @@
 /** What a check says: findings, declarations and the two verdicts. Data only; `verify/` comes to them. */
 
 /** Each is one way in which a log can be other than it was written. */
-export type FindingType =
+export const findingTypes = [
   /** A leaf's bytes do not have the hash that the tree and the next link know. */
-  | 'hash_mismatch'
+  'hash_mismatch',
   /** A link does not lead to the entry before. */
-  | 'chain_break'
+  'chain_break',
   /** An entry is not there. */
-  | 'missing_entry'
+  'missing_entry',
   /** Time runs backwards. */
-  | 'temporal_violation'
+  'temporal_violation',
   /** A checkpoint is missing, is not signed by the log's keys, or signs another tree. */
-  | 'signature_invalid'
+  'signature_invalid',
   /** A seal is missing, is of the wrong epoch, or does not seal this tree. */
-  | 'seal_invalid'
+  'seal_invalid',
   /** A tile or the head does not follow from the leaves. */
-  | 'tree_mismatch'
+  'tree_mismatch',
   /** The log is shorter than what was signed. */
-  | 'rollback'
+  'rollback',
   /** The log's keys signed two histories. */
-  | 'fork'
+  'fork',
   /** The index says something that the log does not. */
-  | 'index_mismatch'
+  'index_mismatch',
   /** A disclosure does not open its commitment. */
-  | 'disclosure_mismatch'
+  'disclosure_mismatch',
   /** A disclosure is gone, and no later entry declares it. */
-  | 'disclosure_missing'
+  'disclosure_missing',
   /** An entry was not written here: it belongs to another log, or to none. */
-  | 'foreign_entry'
+  'foreign_entry',
   /** A leaf is not of a format that this release knows. */
-  | 'format_invalid'
-  | 'suspicious_pattern'
-  | 'bulk_modification'
-  | 'unauthorized_access'
+  'format_invalid',
+  'suspicious_pattern',
+  'bulk_modification',
+  'unauthorized_access',
+] as const
+export type FindingType = (typeof findingTypes)[number]
 
 export const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
 /** From the least to the most; the order is the rank. */

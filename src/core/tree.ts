@@ -173,7 +173,8 @@ function copyHash(target: Uint8Array, targetAt: number, source: Uint8Array, sour
 
 /** The root over `count` neighbouring hashes of a tile, from the hash number `first`; `count` is a power of two. */
 function completeRoot(hashes: Uint8Array, first: number, count: number): Uint8Array {
-  const row = hashes.slice(first * hashLength, (first + count) * hashLength)
+  // A copy: `slice` of a Node Buffer is none, and what is written here would spoil a tile that others keep.
+  const row = Uint8Array.from(hashes.subarray(first * hashLength, (first + count) * hashLength))
   for (let pairs = count / 2; pairs >= 1; pairs /= 2) {
     for (let i = 0; i < pairs; i++) {
       writeNodeHash(row, i * hashLength, row, 2 * i * hashLength, row, (2 * i + 1) * hashLength)

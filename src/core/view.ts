@@ -89,7 +89,7 @@ function open(stored: EntryBytes, disclosed: (salt: Uint8Array, name: string, va
 }
 
 /** The members that a leaf may have. */
-const leafMembers: ReadonlySet<string> = new Set([
+export const leafMembers: ReadonlySet<string> = new Set([
   'v',
   'seq',
   'id',

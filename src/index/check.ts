@@ -1,9 +1,11 @@
 /** Holds an index against its log, both ways: what a person changed in the index file is found here. */
 import { type Finding, finding } from '../core/finding.ts'
 import type { Connection } from '../store/sqlite-file.ts'
-import type { LogSource } from '../store/store.ts'
-import { type Facts, factsOf, idBytes } from './facts.ts'
-import { type Meta, type Row, statements } from './schema.ts'
+import type { LogSource, StoredEntry } from '../store/store.ts'
+import { bareId, type Facts, factsOf, idBytes } from './facts.ts'
+import { type Meta, type Row, type Statements, statements } from './schema.ts'
+import { isOverwritten, termHash } from './terms.ts'
+import { bitsOf, blockWidth } from './text-blocks.ts'
 
 /** The finding for one way in which the index says something else than the log. */
 function mismatch(seq: number | undefined, message: string, facts: Partial<Finding> = {}): Finding {
@@ -11,7 +13,8 @@ function mismatch(seq: number | undefined, message: string, facts: Partial<Findi
   return finding('index_mismatch', `entry ${seq}: ${message}`, { seq, ...facts })
 }
 
-const step = 256
+/** Entries that are compared in one go: whole blocks of text. */
+const step = 8 * blockWidth
 
 /**
  * Reads the whole index and the whole log side by side, in constant memory but for the intents that are open.
@@ -21,94 +24,63 @@ const step = 256
 export async function* checkIndex(db: Connection, log: LogSource): AsyncIterable<Finding> {
   db.exec('BEGIN')
   const sql = statements(db)
-  const pluck = (text: string, ...values: unknown[]) =>
-    db
-      .prepare(text)
-      .pluck()
-      .all(...values)
-  for (const line of pluck('PRAGMA integrity_check(20)') as string[]) {
+  for (const line of db.prepare('PRAGMA integrity_check(20)').pluck().all() as string[]) {
     if (line !== 'ok') yield mismatch(undefined, `not sound: ${line}`)
   }
   const meta = sql.meta.get() as Meta
-  const text = db.prepare('SELECT text FROM term WHERE id = ?').pluck()
-  const nameOf = (id: number | null) =>
-    id === null ? undefined : ((text.get(id) as string | undefined) ?? `term ${id}`)
-  const hasFlag = db.prepare('SELECT 1 FROM flag WHERE term = ? AND seq = ?').pluck()
-  const hasWho = db.prepare('SELECT 1 FROM who WHERE term = ? AND seq = ?').pluck()
-  const hasOdd = db.prepare('SELECT 1 FROM odd_id WHERE id = ? AND seq = ?').pluck()
-  const hasIdentity = db.prepare('SELECT 1 FROM identity WHERE id = ? AND who = ?').pluck()
-  const intents = new Map<string, number>()
-  const counts = { flag: 0, who: 0, odd_id: 0 }
+  const besides = new Besides(db, sql)
   let time = 0
   let disordered = 0
 
-  /** What stands in the tables beside the row. */
-  function* besides(entry: Facts): Iterable<Finding> {
-    const { seq } = entry
-    for (const flag of entry.flags) {
-      counts.flag++
-      if (hasFlag.get(sql.term.get(flag), seq) === undefined)
-        yield mismatch(seq, `the flag ${quote(flag)} is missing in the index`)
-    }
-    for (const who of new Set([entry.actor, entry.principal])) {
-      if (who === undefined) continue
-      counts.who++
-      const id = sql.term.get(who)
-      if (hasWho.get(id, seq) === undefined) yield mismatch(seq, `the actor ${who} is missing in the index`)
-      const bare = sql.term.get((JSON.parse(who) as string[])[1])
-      if (hasIdentity.get(bare, id) === undefined) yield mismatch(seq, `the actor ${who} cannot be found by its id`)
-    }
-    if (entry.oddId !== undefined) {
-      counts.odd_id++
-      if (hasOdd.get(idBytes(entry.oddId), seq) === undefined) yield mismatch(seq, 'its id is missing in the index')
-    }
-    if (entry.opens !== undefined && !intents.has(entry.opens)) intents.set(entry.opens, seq)
-    if (entry.closes !== undefined) intents.delete(entry.closes)
-  }
-
-  function* compare(from: number, to: number, entries: readonly Facts[]): Iterable<Finding> {
+  function* compare(from: number, to: number, entries: readonly StoredEntry[]): Iterable<Finding> {
     const rows = new Map((sql.rowsUp.all(from, to - 1, to - from) as Row[]).map(row => [row[0], row]))
-    for (const entry of entries) {
+    for (const stored of entries) {
+      const entry = factsOf(stored)
       const { seq } = entry
       const row = rows.get(seq)
       rows.delete(seq)
       if (row === undefined) yield mismatch(seq, 'its row in the index is missing')
-      else yield* differences(row, entry, entry.time ?? time, nameOf)
-      yield* besides(entry)
+      else yield* differences(row, entry, entry.time ?? time, besides)
+      yield* besides.of(entry)
       if (entry.time !== undefined && entry.time < time) disordered = 1
       time = Math.max(time, entry.time ?? time)
     }
     for (const seq of rows.keys()) yield mismatch(seq, 'the index has a row, and the log no entry')
+    if (meta.text === 1) yield* textDifferences(sql, from, to, entries)
   }
 
   let at = 0
-  let batch: Facts[] = []
+  let batch: StoredEntry[] = []
   for await (const some of log.entries(0, meta.size)) {
-    for (const stored of some) batch.push(factsOf(stored))
-    if (batch.length < step) continue
-    const end = batch.at(-1)!.seq + 1
-    yield* compare(at, end, batch)
-    at = end
-    batch = []
+    for (const stored of some) {
+      if (stored.seq >= at + step) {
+        const end = stored.seq - (stored.seq % step)
+        yield* compare(at, end, batch)
+        at = end
+        batch = []
+      }
+      batch.push(stored)
+    }
   }
   yield* compare(at, meta.size, batch)
-  for (const seq of pluck('SELECT seq FROM entry WHERE seq < 0 OR seq >= ?', meta.size) as number[]) {
+  const strangers = db.prepare('SELECT seq FROM entry WHERE seq < 0 OR seq >= ?').pluck()
+  for (const seq of strangers.all(meta.size) as number[]) {
     yield mismatch(seq, 'the index has a row, and the log no entry')
   }
-  if (time !== meta.time || disordered !== meta.disordered) {
-    yield mismatch(undefined, 'what it says about the times of the log is not so')
+  const strangeBlocks = db.prepare('SELECT block FROM text_block WHERE block < 0 OR block >= ?').pluck()
+  for (const block of strangeBlocks.all(meta.text * Math.ceil(meta.size / blockWidth)) as number[]) {
+    yield mismatch(block * blockWidth, 'the index knows of texts from there on, and the log has none')
   }
-  yield* intentDifferences(sql.openIntents.all() as { seq: number; id: Uint8Array }[], intents)
-  yield* extraRows(db, log, counts)
+  // Entries whose times ran backwards may be gone by now.
+  const isTimely = meta.disordered === 1 ? time <= meta.time : time === meta.time && disordered === 0
+  if (!isTimely) yield mismatch(undefined, 'what it says about the times of the log is not so')
+  yield* besides.openIntents()
+  yield* besides.extra(log)
+  yield* termDifferences(db, sql)
 }
 
-function* differences(
-  row: Row,
-  entry: Facts,
-  time: number,
-  nameOf: (id: number | null) => string | undefined,
-): Iterable<Finding> {
-  const [seq, rowTime, kind, outcome, level, operation, component, actor, principal, memory, session] = row
+function* differences(row: Row, entry: Facts, time: number, { nameOf, flagsOf }: Besides): Iterable<Finding> {
+  const [seq, rowTime, kind, outcome, level, operation, component, actor, principal, memory, session, flags] = row
   const pairs: [string, unknown, unknown][] = [
     ['time', rowTime, time],
     ['kind', kind, entry.kind],
@@ -120,6 +92,7 @@ function* differences(
     ['onBehalfOf', nameOf(principal), entry.principal],
     ['memoryId', nameOf(memory), entry.memory],
     ['session', nameOf(session), entry.session],
+    ['complianceFlags', flagsOf(flags), JSON.stringify(entry.flags)],
   ]
   for (const [name, says, is] of pairs) {
     if (says !== is)
@@ -131,52 +104,124 @@ function quote(value: unknown): string {
   return value === undefined ? 'absent' : JSON.stringify(value)
 }
 
-function* intentDifferences(
-  rows: readonly { seq: number; id: Uint8Array }[],
-  open: ReadonlyMap<string, number>,
+/** The sets of the blocks between two numbers, of which the first begins a block. */
+function* textDifferences(
+  sql: Statements,
+  from: number,
+  to: number,
+  entries: readonly StoredEntry[],
 ): Iterable<Finding> {
-  const left = new Map([...open].map(([id, seq]) => [Buffer.from(idBytes(id)).toString('hex'), seq]))
-  for (const { seq, id } of rows) {
-    const hex = Buffer.from(id).toString('hex')
-    if (left.get(hex) !== seq) yield mismatch(seq, 'an open intent in the index and none in the log')
-    else left.delete(hex)
+  const end = Math.floor(to / blockWidth)
+  const first = from / blockWidth
+  const blocks = new Map(sql.textBlocks.all(first, Math.ceil(to / blockWidth) - 1) as [number, Uint8Array][])
+  const byBlock = Map.groupBy(entries, ({ seq }) => Math.floor(seq / blockWidth))
+  for (const block of new Set([...blocks.keys(), ...byBlock.keys()])) {
+    const bits = blocks.get(block)
+    const of = block < end ? byBlock.get(block) : undefined
+    const isSame =
+      of === undefined ? bits === undefined : bits !== undefined && !Buffer.compare(bits, bitsOf(of, bits.length))
+    if (!isSame) yield mismatch(block * blockWidth, `what it knows of the texts from there on is not what they say`)
   }
-  for (const seq of left.values()) yield mismatch(seq, 'an open intent in the log and none in the index')
 }
 
-/** Everything that should be there is. What is there too many is only looked for when the numbers do not agree. */
-async function* extraRows(
-  db: Connection,
-  log: LogSource,
-  counts: Readonly<Record<'flag' | 'who' | 'odd_id', number>>,
-): AsyncIterable<Finding> {
-  const count = (table: string) => db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number
-  const text = db.prepare('SELECT text FROM term WHERE id = ?').pluck()
-  const pages = {
-    flag: 'SELECT term AS key, seq FROM flag WHERE (term, seq) > (?, ?) ORDER BY term, seq LIMIT 1000',
-    who: 'SELECT term AS key, seq FROM who WHERE (term, seq) > (?, ?) ORDER BY term, seq LIMIT 1000',
-    odd_id: 'SELECT id AS key, seq FROM odd_id WHERE (id, seq) > (?, ?) ORDER BY id, seq LIMIT 1000',
-  }
-  const isSaid = (table: keyof typeof pages, key: unknown, entry: Facts | undefined): boolean => {
-    if (entry === undefined) return false
-    if (table === 'flag') return entry.flags.includes(text.get(key) as string)
-    if (table === 'who') return [entry.actor, entry.principal].includes(text.get(key) as string)
-    return entry.oddId !== undefined && Buffer.compare(idBytes(entry.oddId), key as Uint8Array) === 0
-  }
-  const what = { flag: 'a flag', who: 'an actor', odd_id: 'an id' }
-  for (const table of ['flag', 'who', 'odd_id'] as const) {
-    if (count(table) === counts[table]) continue
-    const page = db.prepare(pages[table])
-    let last: { key: unknown; seq: number } = { key: table === 'odd_id' ? Buffer.alloc(0) : -1, seq: -1 }
-    for (;;) {
-      const rows = page.all(last.key, last.seq) as { key: unknown; seq: number }[]
-      if (rows.length === 0) break
-      for (const { key, seq } of rows) {
-        if (isSaid(table, key, await factsAt(log, seq))) continue
-        yield mismatch(seq, `the index gives it ${what[table]} that the log does not`)
-      }
-      last = rows.at(-1)!
+const extraTables = ['flag', 'who', 'odd_id'] as const
+
+/** What stands in the tables beside the rows, and what has come by that should. */
+class Besides {
+  readonly #db: Connection
+  readonly #sql: Statements
+  readonly #text
+  readonly #has
+  readonly #counts = { flag: 0, who: 0, odd_id: 0 }
+  readonly #intents = new Map<string, number>()
+
+  constructor(db: Connection, sql: Statements) {
+    this.#db = db
+    this.#sql = sql
+    const pluck = (text: string) => db.prepare(text).pluck()
+    this.#text = sql.text
+    this.#has = {
+      flag: pluck('SELECT 1 FROM flag WHERE term = ? AND seq = ?'),
+      who: pluck('SELECT 1 FROM who WHERE term = ? AND seq = ?'),
+      oddId: pluck('SELECT 1 FROM odd_id WHERE id = ? AND seq = ?'),
+      identity: pluck('SELECT 1 FROM identity WHERE id = ? AND who = ?'),
     }
+  }
+
+  readonly nameOf = (id: number | null): string | undefined =>
+    id === null ? undefined : ((this.#text.get(id) as string | undefined) ?? `term ${id}`)
+
+  readonly flagsOf = (id: number | null): string =>
+    id === null ? '[]' : ((this.#sql.flagsOf.get(id) as string | undefined) ?? `set ${id}`)
+
+  #idOf(text: string): number | undefined {
+    return (this.#sql.term.all(termHash(text)) as [number, string][]).find(found => found[1] === text)?.[0]
+  }
+
+  *of(entry: Facts): Iterable<Finding> {
+    const { seq } = entry
+    for (const flag of entry.flags) {
+      this.#counts.flag++
+      if (this.#has.flag.get(this.#idOf(flag), seq) === undefined)
+        yield mismatch(seq, `the flag ${quote(flag)} is missing in the index`)
+    }
+    for (const who of new Set([entry.actor, entry.principal])) {
+      if (who === undefined) continue
+      this.#counts.who++
+      const id = this.#idOf(who)
+      if (this.#has.who.get(id, seq) === undefined) yield mismatch(seq, `the actor ${who} is missing in the index`)
+      if (this.#has.identity.get(this.#idOf(bareId(who)!), id) === undefined)
+        yield mismatch(seq, `the actor ${who} cannot be found by its id`)
+    }
+    if (entry.oddId !== undefined) {
+      this.#counts.odd_id++
+      if (this.#has.oddId.get(idBytes(entry.oddId), seq) === undefined)
+        yield mismatch(seq, 'its id is missing in the index')
+    }
+    if (entry.opens !== undefined && !this.#intents.has(entry.opens)) this.#intents.set(entry.opens, seq)
+    if (entry.closes !== undefined) this.#intents.delete(entry.closes)
+  }
+
+  *openIntents(): Iterable<Finding> {
+    const left = new Map([...this.#intents].map(([id, seq]) => [Buffer.from(idBytes(id)).toString('hex'), seq]))
+    for (const { seq, id } of this.#sql.openIntents.all() as { seq: number; id: Uint8Array }[]) {
+      const hex = Buffer.from(id).toString('hex')
+      if (left.get(hex) !== seq) yield mismatch(seq, 'an open intent in the index and none in the log')
+      else left.delete(hex)
+    }
+    for (const seq of left.values()) yield mismatch(seq, 'an open intent in the log and none in the index')
+  }
+
+  /** Everything that should be there is. What is there too many is only looked for when the numbers do not agree. */
+  async *extra(log: LogSource): AsyncIterable<Finding> {
+    const db = this.#db
+    const pages = {
+      flag: 'SELECT term AS key, seq FROM flag WHERE (term, seq) > (?, ?) ORDER BY term, seq LIMIT 1000',
+      who: 'SELECT term AS key, seq FROM who WHERE (term, seq) > (?, ?) ORDER BY term, seq LIMIT 1000',
+      odd_id: 'SELECT id AS key, seq FROM odd_id WHERE (id, seq) > (?, ?) ORDER BY id, seq LIMIT 1000',
+    }
+    const what = { flag: 'a flag', who: 'an actor', odd_id: 'an id' }
+    for (const table of extraTables) {
+      if (db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() === this.#counts[table]) continue
+      const page = db.prepare(pages[table])
+      let last: { key: unknown; seq: number } = { key: table === 'odd_id' ? Buffer.alloc(0) : -1, seq: -1 }
+      for (;;) {
+        const rows = page.all(last.key, last.seq) as { key: unknown; seq: number }[]
+        if (rows.length === 0) break
+        for (const { key, seq } of rows) {
+          if (this.#isSaid(table, key, await factsAt(log, seq))) continue
+          yield mismatch(seq, `the index gives it ${what[table]} that the log does not`)
+        }
+        last = rows.at(-1)!
+      }
+    }
+  }
+
+  #isSaid(table: (typeof extraTables)[number], key: unknown, entry: Facts | undefined): boolean {
+    if (entry === undefined) return false
+    if (table === 'flag') return entry.flags.includes(this.#text.get(key) as string)
+    if (table === 'who') return [entry.actor, entry.principal].includes(this.#text.get(key) as string)
+    return entry.oddId !== undefined && Buffer.compare(idBytes(entry.oddId), key as Uint8Array) === 0
   }
 }
 
@@ -184,4 +229,33 @@ async function factsAt(log: LogSource, seq: number): Promise<Facts | undefined> 
   if (!(seq >= 0)) return undefined
   for await (const some of log.entries(seq, seq + 1)) for (const stored of some) return factsOf(stored)
   return undefined
+}
+
+/** The dictionary, and who can be found by an id: nothing in it that no row needs, and nothing that cannot be found. */
+function* termDifferences(db: Connection, sql: Statements): Iterable<Finding> {
+  const page = db.prepare('SELECT id, hash, text FROM term WHERE id > ? ORDER BY id LIMIT 1000').raw()
+  type Term = [id: number, hash: number, text: string]
+  for (let terms = page.all(-1) as Term[]; terms.length > 0; terms = page.all(terms.at(-1)![0]) as Term[]) {
+    for (const [id, hash, text] of terms) {
+      if (sql.isTermUsed.get(id) === 0) {
+        if (!isOverwritten(hash, text)) yield mismatch(undefined, `it keeps a text that no entry has (term ${id})`)
+      } else if (hash !== termHash(text)) {
+        yield mismatch(undefined, `a text that entries have cannot be found in it (term ${id})`)
+      } else if ((sql.term.all(hash) as [number, string][]).filter(found => found[1] === text).length > 1) {
+        yield mismatch(undefined, `it has a text twice (term ${id})`)
+      }
+    }
+  }
+  const isWhoUsed = db.prepare('SELECT EXISTS (SELECT 1 FROM who WHERE term = ?)').pluck()
+  for (const { id, who } of db.prepare('SELECT id, who FROM identity').iterate() as Iterable<{
+    id: number
+    who: number
+  }>) {
+    const text = sql.text.get(who) as string | undefined
+    if (text !== undefined && isWhoUsed.get(who) === 1 && bareId(text) === sql.text.get(id)) continue
+    yield mismatch(undefined, `somebody is found in it by an id that is not theirs (term ${who})`)
+  }
+  const sets = db.prepare('SELECT id FROM flag_set WHERE id NOT IN (SELECT flags FROM entry WHERE flags IS NOT NULL)')
+  for (const id of sets.pluck().all() as number[])
+    yield mismatch(undefined, `it keeps flags that no entry has (set ${id})`)
 }

@@ -1,9 +1,21 @@
 /** What the index keeps of an entry, drawn from its bytes alone. */
 
+import type { Leaf } from '../core/entry.ts'
+import { parseRanges, type Range } from '../core/ranges.ts'
 import { type Micros, parseTime, uuidv7Time } from '../core/time.ts'
 import { identitiesOf, readContent, readJson, readLeaf } from '../core/view.ts'
 import type { StoredEntry } from '../store/store.ts'
 import { codes } from './schema.ts'
+
+/** What an entry declares to be gone from entries before it: FORMAT.md, section 8. */
+export interface Removal {
+  /** Entries whose content is gone. */
+  readonly content: readonly Range[]
+  /** The leaves below this number are gone, but the first. */
+  readonly below: number
+  /** Nothing of it may be left anywhere. */
+  readonly isErasure: boolean
+}
 
 /** The facts about one entry. Of an unreadable one only its number is known, and its `kind` is 0. */
 export interface Facts {
@@ -26,14 +38,14 @@ export interface Facts {
   readonly opens: string | undefined
   readonly closes: string | undefined
   readonly previousHash: string | undefined
+  readonly removal: Removal | undefined
 }
 
 const wanted = (name: string) => name === 'actor' || name === 'memoryId' || name === 'session'
 
 /** @example factsOf(stored).operation */
-export function factsOf(stored: StoredEntry): Facts {
+export function factsOf(stored: StoredEntry, leaf: Leaf | undefined = readLeaf(stored).leaf): Facts {
   const { seq, content } = stored
-  const { leaf } = readLeaf(stored)
   if (leaf === undefined) return { ...unreadable, seq }
   let who: readonly string[] | undefined
   let memory: unknown
@@ -71,7 +83,22 @@ export function factsOf(stored: StoredEntry): Facts {
     opens: leaf.kind === 'intent' ? leaf.id : undefined,
     closes: leaf.kind === 'outcome' ? leaf.intent : undefined,
     previousHash: leaf.previousHash,
+    removal: leaf.kind === 'control' ? removalIn(leaf) : undefined,
   }
+}
+
+/** The verifier judges a declaration. Here it is only a reason to look at entries again. */
+function removalIn({ operation, attributes = {} }: Leaf): Removal | undefined {
+  const isErasure = operation === 'subject.erased'
+  if (!isErasure && operation !== 'retention.pruned') return undefined
+  const { entries, below } = attributes
+  let content: readonly Range[] = []
+  try {
+    if (typeof entries === 'string') content = parseRanges(entries)
+  } catch {
+    // Not a set of numbers: names no entry.
+  }
+  return { content, below: typeof below === 'number' ? below : 0, isErasure }
 }
 
 const unreadable: Omit<Facts, 'seq'> = {
@@ -90,11 +117,17 @@ const unreadable: Omit<Facts, 'seq'> = {
   opens: undefined,
   closes: undefined,
   previousHash: undefined,
+  removal: undefined,
 }
 
 /** The same few actors come again and again. */
 const knownActors = new Map<string, readonly string[]>()
 const maxKnownActors = 5000
+
+/** Forgets the actors that came by: one of them may have been erased. */
+export function forgetActors(): void {
+  knownActors.clear()
+}
 
 /**
  * The actor and its principal as texts of the dictionary, in which no type can run into an id; `undefined` when the JSON
@@ -113,6 +146,17 @@ function namesOf(json: string): readonly string[] | undefined {
 
 export function identityText(type: string, id: string): string {
   return JSON.stringify([type, id])
+}
+
+/** The id in the text of an identity; `undefined` for another text. */
+export function bareId(text: string): string | undefined {
+  if (!text.startsWith('["')) return undefined
+  try {
+    const [, id] = JSON.parse(text) as unknown[]
+    return typeof id === 'string' ? id : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** The id as it stands in a column: 16 bytes. */

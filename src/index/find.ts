@@ -1,9 +1,11 @@
 /** From a filter to rows: which lists to intersect, between which numbers, and what to look at in each row. */
 import type { CompiledFilter, Requirement } from '../core/filter.ts'
-import { identityText } from './facts.ts'
-import { intersection, listOf, type Postings, union } from './postings.ts'
+import { uuidv7Time } from '../core/time.ts'
+import { idBytes, identityText } from './facts.ts'
+import { intersection, listOf, listOfAll, type Postings, union } from './postings.ts'
 import { codes, type ListName, type Meta, type Row, type Statements } from './schema.ts'
 import type { Terms } from './terms.ts'
+import { runsOf, textList } from './text-blocks.ts'
 
 /** What a plan is made from. */
 export interface PlanContext {
@@ -11,7 +13,7 @@ export interface PlanContext {
   readonly terms: Terms
   readonly meta: Meta
   readonly size: number
-  readonly after: number | undefined
+  readonly after?: number | undefined
   readonly order: 'asc' | 'desc'
 }
 
@@ -22,7 +24,10 @@ export interface Plan {
   readonly direction: 1 | -1
   /** The numbers to look at; without, all of them. */
   readonly numbers: Postings | undefined
-  readonly accepts: (row: Row) => boolean
+  /** What to look at in the row; without, its number is enough. */
+  readonly accepts: ((row: Row) => boolean) | undefined
+  /** How many rows there are, where the file can count them by itself. */
+  readonly count: (() => number) | undefined
 }
 
 /** The plan for a filter; `undefined` when nothing can meet it. */
@@ -44,49 +49,95 @@ export function plan(filter: CompiledFilter, context: PlanContext): Plan | undef
   )
   if (!(low <= high)) return undefined
 
-  const lists: Postings[] = []
-  // An unreadable entry meets no filter.
-  const checks: ((row: Row) => boolean)[] = [row => row[2] !== 0]
-  if (!isOrdered) checks.push(row => since <= row[1] && row[1] <= until)
+  const range = { low, high, direction } as const
+  const lists: { list: Postings; count?: () => number }[] = []
+  const checks: ((row: Row) => boolean)[] = []
+  const masks = { kind: allCodes, outcome: allCodes, securityLevel: allCodes }
   for (const requirement of filter.required) {
-    const coded = codedColumns[requirement.field]
-    const values = coded === undefined ? termsOf(requirement, sql, terms) : coded.codesOf(requirement.anyOf)
+    const { field } = requirement
+    const names = codeNames(field)
+    const values = names === undefined ? termsOf(requirement, sql, terms) : codesOf(requirement.anyOf, names)
     if (values.length === 0) return undefined
     // What is usual has no list: it is looked at in the row.
-    if (coded !== undefined && values.includes(1)) checks.push(row => values.includes(row[coded.column] as number))
-    else lists.push(listsOf(listName(requirement), values, { sql, order, direction, low, high }))
+    if (names !== undefined && values.includes(1)) masks[field as keyof typeof masks] &= maskOf(values)
+    else lists.push({ list: listsOf(listName(field), values, sql, range), ...counter(field, values, sql, range) })
   }
+  const areUsual = Object.values(masks).some(mask => mask !== allCodes)
+  if (areUsual)
+    checks.push(row => isIn(masks.kind, row[2]) && isIn(masks.outcome, row[3]) && isIn(masks.securityLevel, row[4]))
+  if (!isOrdered && (since > -Infinity || until < Infinity)) checks.push(row => since <= row[1] && row[1] <= until)
+  const isNamed = lists.length > 0
+
+  if (filter.ids !== undefined) lists.push({ list: listOfAll(seqsOf(filter.ids, context), direction) })
+  const runs = meta.text === 1 ? runsOf(filter.fragments) : undefined
+  if (runs !== undefined)
+    lists.push({
+      list: textList(runs, (first, last) => sql.textBlocks.all(first, last) as [number, Uint8Array][], range),
+    })
+  // An unreadable entry meets no filter, and has no value that a list could name.
+  if (!isNamed) checks.push(row => row[2] !== 0)
+  const isCounted = lists.length === 0 && (isOrdered || checks.length === (areUsual ? 2 : 1))
   return {
-    low,
-    high,
-    direction,
-    numbers: lists.length === 0 ? undefined : intersection(lists),
-    accepts: row => checks.every(check => check(row)),
+    ...range,
+    numbers: lists.length === 0 ? undefined : intersection(lists.map(({ list }) => list)),
+    accepts: checks.length === 0 ? undefined : row => checks.every(check => check(row)),
+    count: isCounted
+      ? () => sql.countRows.get(low, high, masks.kind, masks.outcome, masks.securityLevel) as number
+      : lists.length === 1 && checks.length === 0
+        ? lists[0]!.count
+        : undefined,
   }
 }
 
-/** The rows of a plan. */
-export function search(sql: Statements, { low, high, direction, numbers, accepts }: Plan, limit: number): Row[] {
+/** The rows of a plan, behind the first few. */
+export function search(sql: Statements, plan: Plan, limit: number, skip = 0): Row[] {
   const found: Row[] = []
+  let left = skip
+  for (const row of rowsOf(sql, plan)) {
+    if (left-- > 0) continue
+    found.push(row)
+    if (found.length >= limit) break
+  }
+  return found
+}
+
+function* rowsOf(sql: Statements, { low, high, direction, numbers, accepts }: Plan): Iterable<Row> {
   if (numbers === undefined) {
     const read = direction === 1 ? sql.rowsUp : sql.rowsDown
     let [from, to] = [low, high]
-    for (let stretch = 256; found.length < limit; stretch = Math.min(stretch * 4, 4096)) {
+    for (let stretch = 256; ; stretch = Math.min(stretch * 4, 4096)) {
       const rows = read.all(from, to, stretch) as Row[]
-      for (const row of rows) if (found.length < limit && accepts(row)) found.push(row)
-      if (rows.length < stretch) break
+      for (const row of rows) if (accepts?.(row) ?? true) yield row
+      if (rows.length < stretch) return
       if (direction === 1) from = rows.at(-1)![0] + 1
       else to = rows.at(-1)![0] - 1
     }
-    return found
   }
-  for (let at: number | undefined = direction === 1 ? low : high; found.length < limit; at += direction) {
-    at = numbers.seek(at)
-    if (at === undefined) break
+  for (let at = numbers.seek(direction === 1 ? low : high); at !== undefined; at = numbers.seek(at + direction)) {
     const row = sql.row.get(at) as Row | undefined
-    if (row !== undefined && accepts(row)) found.push(row)
+    if (row !== undefined && (accepts?.(row) ?? true)) yield row
   }
-  return found
+}
+
+/**
+ * How many rows a plan has: as the file counts, or one by one.
+ *
+ * @param most rows to look into; `undefined` when there would be more
+ */
+export function countRows(sql: Statements, plan: Plan, most = Infinity): number | undefined {
+  if (plan.count !== undefined) return plan.count()
+  let count = 0
+  if (plan.numbers !== undefined && plan.accepts === undefined) {
+    for (let at = plan.numbers.seek(plan.low); at !== undefined; at = plan.numbers.seek(at + 1)) count++
+    return count
+  }
+  let looked = 0
+  const { accepts } = plan
+  for (const row of rowsOf(sql, { ...plan, accepts: undefined })) {
+    if (++looked > most) return undefined
+    if (accepts?.(row) ?? true) count++
+  }
+  return count
 }
 
 /** The first number from whose entry on the times are not before `time`; `size` when there is none. Needs times in order. */
@@ -102,25 +153,48 @@ export function firstFrom(sql: Statements, time: number, size: number): number {
   return low
 }
 
-interface CodedColumn {
-  readonly column: number
-  codesOf(values: readonly string[]): number[]
-}
-
-function coded(column: number, names: readonly string[]): CodedColumn {
-  return {
-    column,
-    codesOf: values => [...new Set(values.map(value => 1 + names.indexOf(value)))].filter(code => code > 0),
+/** The entries that may have one of these ids, in order: those of its millisecond, and those whose id says another one. */
+export function seqsOf(
+  ids: readonly string[],
+  { sql, meta, size }: Pick<PlanContext, 'sql' | 'meta' | 'size'>,
+): number[] {
+  const seqs = new Set<number>()
+  for (const id of new Set(ids)) {
+    const ms = uuidv7Time(id)
+    if (ms === undefined) continue
+    for (const seq of sql.oddIds.all(idBytes(id)) as number[]) seqs.add(seq)
+    const [since, until] = [ms * 1000, ms * 1000 + 999]
+    if (meta.disordered === 1) for (const seq of sql.timesBetween.all(since, until) as number[]) seqs.add(seq)
+    else for (let at = firstFrom(sql, since, size), to = firstFrom(sql, until + 1, size); at < to; at++) seqs.add(at)
   }
+  return [...seqs].filter(seq => seq < size).sort((a, b) => a - b)
 }
 
-const codedColumns: Partial<Record<Requirement['field'], CodedColumn>> = {
-  kind: coded(2, codes.kind),
-  outcome: coded(3, codes.outcome),
-  securityLevel: coded(4, codes.securityLevel),
+// Codes
+
+const allCodes = 0xff
+
+function maskOf(values: readonly number[]): number {
+  return values.reduce((mask, code) => mask | (1 << code), 0)
 }
 
-function listName({ field }: Requirement): ListName {
+function isIn(mask: number, code: number): boolean {
+  return ((mask >> code) & 1) === 1
+}
+
+function codeNames(field: Requirement['field']): readonly string[] | undefined {
+  return field === 'kind' || field === 'outcome' || field === 'securityLevel' ? codes[field] : undefined
+}
+
+function codesOf(values: readonly string[], names: readonly string[]): number[] {
+  return [...new Set(values.map(value => 1 + names.indexOf(value)))].filter(code => code > 0)
+}
+
+// Lists
+
+type Span = Pick<Plan, 'low' | 'high' | 'direction'>
+
+function listName(field: Requirement['field']): ListName {
   return field === 'actor' ? 'who' : field
 }
 
@@ -129,7 +203,7 @@ function termsOf({ field, anyOf }: Requirement, sql: Statements, terms: Terms): 
   if (field !== 'actor') return present(anyOf.map(text => terms.find(text)))
   return present(
     anyOf.flatMap(wanted => {
-      const colons = [...wanted].flatMap((unit, i) => (unit === ':' ? [i] : []))
+      const colons = [...wanted.matchAll(/:/g)].map(({ index }) => index)
       if (colons.length > 0) {
         return colons.map(at => terms.find(identityText(wanted.slice(0, at), wanted.slice(at + 1))))
       }
@@ -143,12 +217,8 @@ function present(ids: readonly (number | undefined)[]): number[] {
   return [...new Set(ids.filter(id => id !== undefined))]
 }
 
-function listsOf(
-  name: ListName,
-  values: readonly number[],
-  { sql, order, direction, low, high }: Pick<PlanContext, 'sql' | 'order'> & Omit<Plan, 'numbers' | 'accepts'>,
-): Postings {
-  const statement = sql[order][name]
+function listsOf(name: ListName, values: readonly number[], sql: Statements, { low, high, direction }: Span): Postings {
+  const statement = sql[direction === 1 ? 'asc' : 'desc'][name]
   return union(
     values.map(value =>
       listOf(
@@ -160,4 +230,17 @@ function listsOf(
     ),
     direction,
   )
+}
+
+/** An entry has one operation, but many flags: lists of the one can be counted for themselves, of the other only one. */
+function counter(
+  field: Requirement['field'],
+  values: readonly number[],
+  sql: Statements,
+  { low, high }: Span,
+): { count?: () => number } {
+  const hasMany = field === 'flag' || field === 'actor'
+  if (hasMany && values.length > 1) return {}
+  const statement = sql.count[listName(field)]
+  return { count: () => values.reduce((sum, value) => sum + (statement.get(value, low, high) as number), 0) }
 }

@@ -1,8 +1,9 @@
 /**
  * The index: a projection of the log in a file of its own, which answers filters quickly and decides nothing.
  *
- * It follows the log whenever it is asked, in any process, and throws itself away when in doubt: when its file cannot
- * be read, when it belongs to another log, when it knows more than the log does. Then it is built anew.
+ * It follows the log whenever it is asked, in any process, lets go of what the log lets go of, and throws itself away when
+ * in doubt: when its file cannot be read, when it belongs to another log, when it knows more than the log does. Then it is
+ * built anew.
  */
 import { randomInt } from 'node:crypto'
 import { existsSync, linkSync, rmSync } from 'node:fs'
@@ -11,13 +12,16 @@ import { AuditError } from '../core/errors.ts'
 import type { CompiledFilter } from '../core/filter.ts'
 import type { Finding } from '../core/finding.ts'
 import { leafHashHex } from '../core/hash.ts'
-import { formatTime, uuidv7Time } from '../core/time.ts'
+import { rangesOf } from '../core/ranges.ts'
+import { formatTime, type Micros } from '../core/time.ts'
 import { readLeaf } from '../core/view.ts'
 import { type Connection, openSqliteFile, toAuditError } from '../store/sqlite-file.ts'
 import type { LogSource, StoredEntry } from '../store/store.ts'
 import { checkIndex } from './check.ts'
-import { type Facts, factsOf, idBytes } from './facts.ts'
-import { firstFrom, plan, search } from './find.ts'
+import { type Facts, factsOf } from './facts.ts'
+import { countRows, firstFrom, plan, search, seqsOf } from './find.ts'
+import { clean, letGo } from './removal.ts'
+import { Rows } from './rows.ts'
 import {
   codes,
   dropTables,
@@ -29,7 +33,10 @@ import {
   statements,
   tables,
 } from './schema.ts'
+import { makeScratch, whyUnwritable } from './scratch.ts'
+import { type SurveyEffort, survey } from './survey.ts'
 import { Terms } from './terms.ts'
+import { type TextBlock, TextBlocks } from './text-blocks.ts'
 
 export interface LogIndexOptions {
   /** Made when it is not there. */
@@ -37,11 +44,23 @@ export interface LogIndexOptions {
   /** 32 bytes, the storage key of the log; `undefined` for a file that is not encrypted. */
   readonly key: Uint8Array | undefined
   readonly log: LogSource
+  /**
+   * The log as it is now, to read entries again: where `log` hands over what was committed a moment ago, some of it may have
+   * been let go since. `log` unless given.
+   */
+  readonly settled?: LogSource
   readonly origin: string
+  /**
+   * Whether the texts of the entries are indexed too. Unless given: as the index is, and `true` for one that is made now.
+   * An index that is otherwise is built anew.
+   */
+  readonly text?: boolean | undefined
   /** Told after each step how many entries the index has. */
   readonly onAdvance?: (size: number) => void
   /** Told when an index was there and could not be used, with the reason, one sentence. */
   readonly onRebuild?: (reason: string) => void
+  /** Told when the place of the index cannot be written, so that one in a temporary folder serves, with the reason. */
+  readonly onElsewhere?: (reason: string) => void
 }
 
 /** What the index knows of an entry, without reading it. */
@@ -53,6 +72,7 @@ export interface EntryRow {
   readonly component: string
   readonly outcome?: Outcome
   readonly securityLevel: SecurityLevel
+  readonly complianceFlags: readonly string[]
   readonly actor?: Actor
   readonly memoryId?: string
   readonly session?: string
@@ -61,10 +81,29 @@ export interface EntryRow {
 export interface FindOptions {
   /** Goes on behind this number, in the given order. */
   readonly after?: number | undefined
+  /** How many are left out at the beginning; 0 unless given. */
+  readonly skip?: number
   readonly limit: number
   readonly order: 'asc' | 'desc'
   /** Answers as of this size of the log: the head's, unless given. */
   readonly size?: number
+}
+
+export interface SampleOptions extends SurveyEffort {
+  /** Answers as of this size of the log. */
+  readonly size: number
+  /** Where stretches begin that are sampled each for itself, ascending, and where the last one ends, microseconds. */
+  readonly times?: readonly Micros[] | undefined
+}
+
+/** Rows that stand for all that were found, or are all of them: see `survey.ts`. */
+export interface SampledRows {
+  /** Entries that the lists of the index name. */
+  readonly candidates: number
+  /** How many of them were looked at. */
+  readonly looked: number
+  /** Those that meet everything in the filter but its `rest`. */
+  readonly rows: readonly EntryRow[]
 }
 
 /** An intent that no later outcome names. */
@@ -80,17 +119,26 @@ interface Batch {
   readonly start: number
   readonly end: number
   readonly facts: readonly Facts[]
+  /** The blocks that are complete with this batch. */
+  readonly texts: readonly TextBlock[]
   /** The leaf hash of the last entry that was there. */
   readonly hash: string
 }
 
 export class LogIndex {
   readonly #options: LogIndexOptions
+  /** The file that is in use: that of the options, or one in a temporary folder. */
+  #file: string
+  #scratch: { readonly folder: string; readonly file: string } | undefined
   #db!: Connection
   #sql!: Statements
   #terms!: Terms
+  #rows!: Rows
+  readonly #texts = new TextBlocks()
   /** The generation whose position was held against the log. */
   #trusted: number | undefined
+  /** The newest declaration that the index has done what it says. */
+  #letGone: { readonly seq: number; readonly generation: number } | undefined
   /** What went wrong outside of a turn: the next one mends it. */
   #broken: unknown
   /** Made just now: the first look at the log says whether there should have been one. */
@@ -99,6 +147,7 @@ export class LogIndex {
 
   private constructor(options: LogIndexOptions) {
     this.#options = Object.freeze({ ...options })
+    this.#file = options.file
     this.#open()
   }
 
@@ -131,28 +180,68 @@ export class LogIndex {
    * Costs what the rarest of the filter's lists costs, not what the log is long. Without a list (a filter by time only,
    * or by what is usual: `success`, `internal`, `event`) rows are read in order until `limit` are found.
    */
-  find(filter: CompiledFilter, { after, limit, order, size }: FindOptions): Promise<EntryRow[]> {
+  find(filter: CompiledFilter, { after, skip = 0, limit, order, size }: FindOptions): Promise<EntryRow[]> {
     return this.#read(size, (meta, end) => {
-      const stretch = plan(filter, { sql: this.#sql, terms: this.#terms, meta, size: end, after, order })
-      return stretch === undefined ? [] : search(this.#sql, stretch, limit).map(row => this.#decode(row))
+      const found = plan(filter, { sql: this.#sql, terms: this.#terms, meta, size: end, after, order })
+      return found === undefined ? [] : search(this.#sql, found, limit, skip).map(row => this.#decode(row))
+    })
+  }
+
+  /**
+   * How many rows {@link find} would find.
+   *
+   * @param most when more numbers would have to be looked at one by one, `undefined`; counted all the same unless given
+   */
+  count(filter: CompiledFilter, size: number, most = Infinity): Promise<number | undefined> {
+    return this.#read(size, (meta, end) => {
+      const found = plan(filter, { sql: this.#sql, terms: this.#terms, meta, size: end, order: 'asc' })
+      return found === undefined ? 0 : countRows(this.#sql, found, most)
+    })
+  }
+
+  /**
+   * A fair sample of what {@link find} would find, or all of it where that is not more.
+   *
+   * @returns a stretch for each of `times` but the last; one where there are none, or where times in the log run backwards
+   */
+  sample(filter: CompiledFilter, { size, times = [], ...effort }: SampleOptions): Promise<SampledRows[]> {
+    return this.#read(size, (meta, end) => {
+      const found = plan(filter, { sql: this.#sql, terms: this.#terms, meta, size: end, order: 'asc' })
+      const isWhole = meta.disordered === 1 || times.length === 0
+      const edges = isWhole ? [0, end] : times.map(time => firstFrom(this.#sql, time, end))
+      if (found === undefined) return edges.slice(1).map(() => ({ candidates: 0, looked: 0, rows: [] }))
+      return survey(this.#sql, found, edges, effort).map(({ rows, ...counts }) => ({
+        ...counts,
+        rows: rows.map(row => this.#decode(row)),
+      }))
+    })
+  }
+
+  /** The times of the first and the last entry between which a filter can find anything, microseconds. */
+  span(filter: CompiledFilter, size: number): Promise<readonly [first: Micros, last: Micros] | undefined> {
+    return this.#read(size, (meta, end) => {
+      const found = plan(filter, { sql: this.#sql, terms: this.#terms, meta, size: end, order: 'asc' })
+      if (found === undefined) return undefined
+      if (meta.disordered === 1) return [this.#sql.firstTime.get() as number, meta.time]
+      const [first] = this.#sql.rowsUp.all(found.low, found.high, 1) as Row[]
+      const [last] = this.#sql.rowsDown.all(found.low, found.high, 1) as Row[]
+      return first === undefined || last === undefined ? undefined : [first[1], last[1]]
+    })
+  }
+
+  /** The row of an entry. */
+  row(seq: number): Promise<EntryRow | undefined> {
+    return this.#read(undefined, () => {
+      const row = this.#sql.row.get(seq) as Row | undefined
+      return row === undefined || row[2] === 0 ? undefined : this.#decode(row)
     })
   }
 
   /** The number of the entry with an id. */
   async seqOf(id: string, size?: number): Promise<number | undefined> {
-    const ms = uuidv7Time(id)
-    if (ms === undefined) return undefined
-    const places = await this.#read(size, (meta, end) => {
-      const odd = this.#sql.oddId.get(idBytes(id)) as number | undefined
-      if (odd !== undefined) return [[odd, odd + 1] as const]
-      const [since, until] = [ms * 1000, ms * 1000 + 999]
-      if (meta.disordered === 1) {
-        return (this.#sql.timesBetween.all(since, until) as number[]).map(seq => [seq, seq + 1] as const)
-      }
-      return [[firstFrom(this.#sql, since, end), firstFrom(this.#sql, until + 1, end)] as const]
-    })
-    for (const [from, to] of places) {
-      for await (const some of this.#options.log.entries(from, to)) {
+    const seqs = await this.#read(size, (meta, end) => seqsOf([id], { sql: this.#sql, meta, size: end }))
+    for (const [first, last] of rangesOf(seqs)) {
+      for await (const some of this.#settled.entries(first, last + 1)) {
         for (const stored of some) if (readLeaf(stored).leaf?.id === id) return stored.seq
       }
     }
@@ -169,7 +258,7 @@ export class LogIndex {
       })
     } catch (error) {
       if (damage(error) !== undefined) this.#broken = error
-      throw toAuditError(this.#options.file, error)
+      throw toAuditError(this.#file, error)
     }
   }
 
@@ -180,12 +269,12 @@ export class LogIndex {
    * Looks at the state in which the index is when asked, caught up; other processes may go on meanwhile.
    */
   async *check(): AsyncIterable<Finding> {
-    const { file, key, log } = this.#options
-    if (!existsSync(file)) await this.#inTurn(async () => this.#replace('it was not there'))
+    const { key } = this.#options
+    if (!existsSync(this.#file)) await this.#inTurn(async () => this.#replace('it was not there'))
     await this.catchUp()
-    const db = openSqliteFile({ file, key, mode: 'read', schema: indexSchema, synchronous: 'NORMAL' })
+    const db = openSqliteFile({ file: this.#file, key, mode: 'read', schema: indexSchema, synchronous: 'NORMAL' })
     try {
-      yield* checkIndex(db, log)
+      yield* checkIndex(db, this.#settled)
     } catch (error) {
       if (error instanceof AuditError || damage(error) === undefined) throw error
       // A file that cannot be read says nothing, so nothing false either: it is built again.
@@ -196,9 +285,14 @@ export class LogIndex {
     }
   }
 
+  get #settled(): LogSource {
+    return this.#options.settled ?? this.#options.log
+  }
+
   /** Gives back the file. Idempotent; nothing else may be called afterwards. */
   close(): void {
     if (this.#db.open) this.#db.close()
+    if (this.#scratch !== undefined) rmSync(this.#scratch.folder, { recursive: true, force: true })
   }
 
   // Following the log
@@ -221,15 +315,21 @@ export class LogIndex {
       // The head as it was at first: a log that grows all the time is never caught up with for good.
       target ??= Math.min(until, size)
       if (target > size) target = size
-      if (meta!.size >= target) return meta!.size
-      if (await this.#advance(meta!, target)) return target
+      if (meta!.size < target) {
+        await this.#advance(meta!, target)
+        continue
+      }
+      if (meta!.remains > 0) clean(this.#db, this.#sql, meta!.remains)
+      return meta!.size
     }
   }
 
   /** Why a position cannot be believed. */
   async #doubt(meta: Meta, size: number): Promise<string | undefined> {
-    if (meta.origin !== this.#options.origin) return `it belongs to the log ${meta.origin}`
+    const { origin, text } = this.#options
+    if (meta.origin !== origin) return `it belongs to the log ${meta.origin}`
     if (meta.size > size) return `it knows ${meta.size} entries, and the log has ${size}`
+    if (text !== undefined && meta.text !== Number(text)) return `it is to be ${text ? 'with' : 'without'} the texts`
     if (this.#trusted === meta.generation) return undefined
     if (!(await this.#isAt(meta))) return `its newest entry, ${meta.last}, is not the one in the log`
     this.#trusted = meta.generation
@@ -248,59 +348,98 @@ export class LogIndex {
   /** Reads what is new and writes it. False when the index is not where it was: then look again. */
   async #advance(meta: Meta, target: number): Promise<boolean> {
     let isFirst = true
-    for await (const batch of this.#batches(meta.size, target)) {
-      const link = batch.facts[0]?.previousHash
-      if (isFirst && meta.last >= 0 && link !== meta.hash && !(await this.#isAt(meta))) {
+    for await (const batch of this.#batches(meta, target)) {
+      const first = batch.facts[0]
+      if (isFirst && meta.last >= 0 && first?.previousHash !== meta.hash && !(await this.#isAt(meta))) {
         this.#trusted = undefined
         return false
       }
       isFirst = false
-      if (!this.#write(batch, meta.generation)) return false
+      // What it declares to be gone goes first: if we end in between, the declaration is read again. So it is here, because
+      // what was gathered of its block may be gone too.
+      if (first?.removal !== undefined && !this.#isLetGo(first.seq)) return await this.#letGo(first)
+      if (!this.#write(batch)) return false
       this.#options.onAdvance?.(batch.end)
     }
     return true
   }
 
-  async *#batches(from: number, to: number): AsyncIterable<Batch> {
+  /** What is new, some at a time. An entry that declares a removal is a batch of its own. */
+  async *#batches({ size: from, text }: Meta, to: number): AsyncIterable<Batch> {
+    const blocks = text === 1 ? this.#texts : undefined
+    await blocks?.begin(from, this.#settled)
     let start = from
     let facts: Facts[] = []
+    let texts: TextBlock[] = []
     let last: StoredEntry | undefined
-    for await (const some of this.#options.log.entries(from, to)) {
-      for (const stored of some) facts.push(factsOf(stored))
-      last = some.at(-1)
-      if (facts.length < batchSize) continue
-      const end = last!.seq + 1
-      yield { start, end, facts, hash: leafHashHex(last!.leaf) }
+    const upTo = (end: number): Batch => {
+      this.#reach(end, texts, text)
+      const batch = { start, end, facts, texts, hash: last === undefined ? '' : leafHashHex(last.leaf) }
       start = end
       facts = []
+      texts = []
+      return batch
     }
-    if (start < to) yield { start, end: to, facts, hash: last === undefined ? '' : leafHashHex(last.leaf) }
+    for await (const some of this.#options.log.entries(from, to)) {
+      for (const stored of some) {
+        const { leaf } = readLeaf(stored)
+        const entry = factsOf(stored, leaf)
+        if (facts.length >= batchSize || (facts.length > 0 && entry.removal !== undefined)) yield upTo(stored.seq)
+        this.#reach(stored.seq, texts, text)
+        blocks?.take(stored, leaf)
+        facts.push(entry)
+        last = stored
+        if (entry.removal !== undefined) yield upTo(stored.seq + 1)
+      }
+    }
+    if (start < to) yield upTo(to)
+  }
+
+  #reach(seq: number, texts: TextBlock[], text: number): void {
+    const complete = text === 1 ? this.#texts.reach(seq) : undefined
+    if (complete !== undefined) texts.push(complete)
+  }
+
+  async #letGo({ seq, removal }: Facts): Promise<boolean> {
+    this.#texts.forget()
+    const log = this.#settled
+    const context = { db: this.#db, sql: this.#sql, rows: this.#rows, terms: this.#terms, log, newGeneration }
+    const generation = await letGo(context, removal!, seq, this.#trusted!)
+    if (generation === undefined) return false
+    this.#trusted = generation
+    this.#letGone = { seq, generation }
+    return true
+  }
+
+  #isLetGo(seq: number): boolean {
+    return this.#letGone?.seq === seq && this.#letGone.generation === this.#trusted
   }
 
   /** Adds a batch in one transaction, as far as another process has not done so. */
-  #write({ start, end, facts, hash }: Batch, generation: number): boolean {
+  #write({ start, end, facts, texts, hash }: Batch): boolean {
     const sql = this.#sql
     this.#db.exec('BEGIN IMMEDIATE')
     try {
       const meta = this.#meta()
-      if (meta === undefined || meta.generation !== generation || meta.size < start) {
+      if (meta === undefined || meta.generation !== this.#trusted || meta.size < start) {
         this.#db.exec('ROLLBACK')
         return false
       }
       if (meta.size < end) {
-        this.#terms.enter(generation)
+        this.#terms.enter(meta.generation)
         const intents = new Map<string, number>()
         let { time, disordered, last } = meta
         for (const entry of facts) {
           if (entry.seq < meta.size) continue
           if (entry.time !== undefined && entry.time < time) disordered = 1
-          this.#add(entry, entry.time ?? time, intents)
+          this.#rows.add(entry, entry.time ?? time, intents)
           time = Math.max(time, entry.time ?? time)
           last = entry.seq
         }
-        for (const [id, seq] of intents) sql.addIntent.run(idBytes(id), seq)
+        this.#rows.keepIntents(intents)
+        for (const { block, bits } of texts) sql.putTextBlock.run(block, bits)
         const newest = last === meta.last ? meta.hash : hash
-        sql.setMeta.run(generation, meta.origin, end, last, newest, time, disordered)
+        sql.setMeta.run(meta.generation, meta.origin, end, last, newest, time, disordered, meta.text, meta.remains)
       }
       this.#db.exec('COMMIT')
       return true
@@ -309,42 +448,6 @@ export class LogIndex {
       this.#terms.forget()
       throw error
     }
-  }
-
-  #add(entry: Facts, time: number, intents: Map<string, number>): void {
-    const { seq } = entry
-    const sql = this.#sql
-    const terms = this.#terms
-    const number = (text: string | undefined) => (text === undefined ? null : terms.add(text))
-    const actor = this.#identity(entry.actor)
-    const principal = this.#identity(entry.principal)
-    sql.addRow.run(
-      seq,
-      time,
-      entry.kind,
-      entry.outcome,
-      entry.level,
-      number(entry.operation),
-      number(entry.component),
-      actor,
-      principal,
-      number(entry.memory),
-      number(entry.session),
-    )
-    for (const flag of entry.flags) sql.addFlag.run(terms.add(flag), seq)
-    if (actor !== null) sql.addWho.run(actor, seq)
-    if (principal !== null && principal !== actor) sql.addWho.run(principal, seq)
-    if (entry.oddId !== undefined) sql.addOddId.run(idBytes(entry.oddId), seq)
-    if (entry.opens !== undefined && !intents.has(entry.opens)) intents.set(entry.opens, seq)
-    // In the same batch more often than not: then it never reaches the file.
-    if (entry.closes !== undefined && !intents.delete(entry.closes)) sql.closeIntent.run(idBytes(entry.closes))
-  }
-
-  #identity(text: string | undefined): number | null {
-    if (text === undefined) return null
-    return this.#terms.add(text, who =>
-      this.#sql.addIdentity.run(this.#terms.add((JSON.parse(text) as string[])[1]!), who),
-    )
   }
 
   // Reading
@@ -378,7 +481,7 @@ export class LogIndex {
           return await work()
         } catch (error) {
           const reason = error instanceof AuditError ? undefined : damage(error)
-          if (reason === undefined || tries > 1) throw toAuditError(this.#options.file, error)
+          if (reason === undefined || tries > 1) throw toAuditError(this.#file, error)
           this.#replace(reason)
         }
       }
@@ -388,7 +491,7 @@ export class LogIndex {
   }
 
   #decode(row: Row): EntryRow {
-    const [seq, time, kind, outcome, level, operation, component, actor, principal, memory, session] = row
+    const [seq, time, kind, outcome, level, operation, component, actor, principal, memory, session, flags] = row
     const text = (id: number | null) => (id === null ? undefined : this.#terms.text(id))
     const who = text(actor)
     const behalf = text(principal)
@@ -402,6 +505,7 @@ export class LogIndex {
       component: text(component) ?? '',
       ...(outcome === 0 ? {} : { outcome: codes.outcome[outcome - 1]! }),
       securityLevel: codes.securityLevel[level - 1]!,
+      complianceFlags: this.#terms.flags(flags),
       ...(who === undefined ? {} : { actor: actorOf(who, behalf) }),
       ...(memoryId === undefined ? {} : { memoryId }),
       ...(sessionId === undefined ? {} : { session: sessionId }),
@@ -415,9 +519,23 @@ export class LogIndex {
   // The file
 
   #open(): void {
-    const { file, key } = this.#options
-    const open = () => openSqliteFile({ file, key, mode: 'write', schema: indexSchema, synchronous: 'NORMAL' })
-    if (!existsSync(file)) {
+    const { key } = this.#options
+    const unwritable = this.#scratch === undefined ? whyUnwritable(this.#file) : undefined
+    if (unwritable !== undefined) {
+      this.#scratch = makeScratch(this.#file)
+      this.#file = this.#scratch.file
+      this.#options.onElsewhere?.(unwritable)
+    }
+    const open = () =>
+      openSqliteFile({
+        file: this.#file,
+        key,
+        mode: 'write',
+        schema: indexSchema,
+        synchronous: 'NORMAL',
+        secureDelete: true,
+      })
+    if (!existsSync(this.#file)) {
       this.#create()
       this.#isNew = true
     }
@@ -425,7 +543,7 @@ export class LogIndex {
       this.#use(open())
     } catch (error) {
       const reason = damage(error)
-      if (reason === undefined) throw toAuditError(file, error)
+      if (reason === undefined) throw toAuditError(this.#file, error)
       this.#remove()
       this.#create()
       this.#use(open())
@@ -435,13 +553,16 @@ export class LogIndex {
 
   #use(db: Connection): void {
     try {
-      const found = (db.prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL').pluck().all() as string[]).sort()
+      const found = (db.prepare(sql.schema).pluck().all() as string[]).sort()
       if (found.join() !== [...tables].sort().join()) throw new AuditError('bad_format', 'it has other tables')
       // Larger than a batch writes, so that a page is written to the log of the database once.
       db.pragma('cache_size=-32000')
       db.pragma('wal_autocheckpoint=4000')
+      // What is sorted on the way must not lie in a temporary file, which would not be encrypted.
+      db.pragma('temp_store=MEMORY')
       this.#sql = statements(db)
       this.#terms = new Terms(this.#sql)
+      this.#rows = new Rows(this.#sql, this.#terms)
       this.#sql.meta.get()
       this.#trusted = undefined
       this.#db = db
@@ -453,7 +574,8 @@ export class LogIndex {
 
   /** Makes the file aside and puts it in its place whole, so that no other process sees a half of it. */
   #create(): void {
-    const { file, key } = this.#options
+    const { key } = this.#options
+    const file = this.#file
     const fresh = `${file}.${process.pid}.${randomInt(2 ** 32)}.new`
     try {
       const db = openSqliteFile({ file: fresh, key, mode: 'create', schema: indexSchema, synchronous: 'NORMAL' })
@@ -468,12 +590,13 @@ export class LogIndex {
     }
   }
 
-  #newMeta(): [number, string, number, number, string, number, number] {
-    return [randomInt(2 ** 47), this.#options.origin, 0, -1, '', 0, 0]
+  #newMeta(): unknown[] {
+    const { origin, text = true } = this.#options
+    return [newGeneration(), origin, 0, -1, '', 0, 0, Number(text), 0]
   }
 
   #remove(): void {
-    for (const end of ['', '-wal', '-shm']) rmSync(this.#options.file + end, { force: true })
+    for (const end of ['', '-wal', '-shm']) rmSync(this.#file + end, { force: true })
   }
 
   /** Another file in the place of one that cannot be used. */
@@ -504,6 +627,10 @@ export class LogIndex {
       throw error
     }
   }
+}
+
+function newGeneration(): number {
+  return randomInt(2 ** 47)
 }
 
 function actorOf(who: string, behalf: string | undefined): Actor {

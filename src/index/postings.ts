@@ -37,6 +37,18 @@ export function listOf(read: ReadPostings, direction: 1 | -1): Postings {
   }
 }
 
+/** A list that is all there, in ascending order. */
+export function listOfAll(numbers: readonly number[], direction: 1 | -1): Postings {
+  const ordered = direction === 1 ? numbers : numbers.toReversed()
+  let at = 0
+  return {
+    seek(target) {
+      while (at < ordered.length && (ordered[at]! - target) * direction < 0) at++
+      return ordered[at]
+    },
+  }
+}
+
 /** The numbers that stand in any of the lists. */
 export function union(lists: readonly Postings[], direction: 1 | -1): Postings {
   if (lists.length === 1) return lists[0]!

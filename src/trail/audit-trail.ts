@@ -9,6 +9,16 @@ import type { DisclosureTriple } from '../core/sealed.ts'
 import { type EntryView, openEntry, openEntryWithDisclosures } from '../core/view.ts'
 import type { EntryRow, LogIndex } from '../index/log-index.ts'
 import type { LogSource, StoredEntry } from '../store/store.ts'
+import {
+  Aggregates,
+  type Count,
+  type CountOptions,
+  type Facet,
+  type FacetOptions,
+  type Histogram,
+  type HistogramOptions,
+} from './aggregates.ts'
+import type { ReadEntry } from './read-check.ts'
 
 /** An entry as far as the index knows it. */
 export type ListRow = EntryRow
@@ -21,15 +31,19 @@ export interface PageOptions {
   readonly limit: number
   /** The last `seq` seen: the page goes on behind it. */
   readonly after?: number | undefined
+  /** How many are left out at the beginning: each is found all the same. A cursor is cheaper. */
+  readonly skip?: number | undefined
   readonly order: 'asc' | 'desc'
 }
 
 export interface AuditTrailOptions {
   /**
    * Told of an entry that the index found and that cannot be read any more: no answer can show it. What happened to it is
-   * for `verify` to say.
+   * for a check to say.
    */
-  readonly onUnreadable?: (seq: number, problem: string) => void
+  readonly onUnreadable?: (seq: number, problem: string) => void | Promise<void>
+  /** Given the entries of an answer before it is given. */
+  readonly onRead?: (entries: readonly ReadEntry[]) => Promise<void>
 }
 
 /** Entries that are looked at in one go while a page is filled. */
@@ -40,26 +54,46 @@ const nearby = 32
 export class AuditTrail {
   readonly #log: LogSource
   readonly #index: LogIndex
-  readonly #onUnreadable: (seq: number, problem: string) => void
+  readonly #onUnreadable: NonNullable<AuditTrailOptions['onUnreadable']>
+  readonly #onRead: NonNullable<AuditTrailOptions['onRead']>
+  readonly #aggregates: Aggregates
 
   constructor(log: LogSource, index: LogIndex, options: AuditTrailOptions = {}) {
     this.#log = log
     this.#index = index
     this.#onUnreadable = options.onUnreadable ?? (() => {})
+    this.#onRead = options.onRead ?? (async () => {})
+    this.#aggregates = new Aggregates({ log, index, open: async rows => (await this.#open(rows)).map(viewOf) })
   }
 
   /** Whole entries that match. Each was held against the filter itself, whatever the index says. */
   async query(filter: CompiledFilter, page: PageOptions): Promise<EntryView[]> {
-    return await this.#collect(filter, page, async rows => await this.#matching(filter, rows))
+    const entries = await this.#collect(filter, page, async rows => await this.#matching(filter, rows))
+    await this.#onRead(entries)
+    return entries.map(viewOf)
   }
 
   /** The rows of what matches. Reads no entry, unless the filter asks for what only the entry can answer. */
   async list(filter: CompiledFilter, page: PageOptions): Promise<ListRow[]> {
     return await this.#collect(filter, page, async rows => {
       if (filter.rest.length === 0) return rows
-      const seqs = new Set((await this.#matching(filter, rows)).map(({ seq }) => seq))
-      return rows.filter(({ seq }) => seqs.has(seq))
+      return (await this.#matching(filter, rows)).map(({ row }) => row)
     })
+  }
+
+  /** How many entries match. */
+  count(filter: CompiledFilter, options?: CountOptions): Promise<Count> {
+    return this.#aggregates.count(filter, options)
+  }
+
+  /** The most frequent values of fields, among entries that match. */
+  facets(filter: CompiledFilter, options: FacetOptions): Promise<Facet[]> {
+    return this.#aggregates.facets(filter, options)
+  }
+
+  /** When the entries that match were made. */
+  histogram(filter: CompiledFilter, options: HistogramOptions): Promise<Histogram> {
+    return this.#aggregates.histogram(filter, options)
   }
 
   /**
@@ -71,8 +105,11 @@ export class AuditTrail {
     const stored = await this.#stored(seqOrId)
     if (stored === undefined) return undefined
     const { view, problem, disclosures } = openEntryWithDisclosures(stored)
-    if (view === undefined)
+    if (view === undefined) {
+      await this.#onUnreadable(stored.seq, problem)
       throw new AuditError('damaged', `entry ${stored.seq} cannot be read: ${problem}; run verify`)
+    }
+    await this.#onRead([{ stored, view }])
     return { ...view, disclosures }
   }
 
@@ -85,53 +122,67 @@ export class AuditTrail {
   /** The intents that no later outcome names, oldest first. */
   async openIntents(): Promise<EntryView[]> {
     await this.#index.catchUp()
-    return await this.#open(this.#index.openIntents())
+    return (await this.#open(this.#index.openIntents())).map(viewOf)
   }
 
   /** Finds rows and keeps what `keep` keeps of them, until the page is full. */
-  async #collect<T extends { readonly seq: number }>(
+  async #collect<T>(
     filter: CompiledFilter,
-    { limit, after, order }: PageOptions,
+    { limit, after, skip = 0, order }: PageOptions,
     keep: (rows: ListRow[]) => Promise<T[]>,
   ): Promise<T[]> {
     const size = (await this.#log.head())?.size ?? 0
+    const isIndexed = filter.rest.length === 0
     const out: T[] = []
     let last = after
+    let left = skip
     while (out.length < limit) {
-      const wanted = filter.rest.length === 0 ? Math.min(limit - out.length, stretch) : stretch
-      const rows = await this.#index.find(filter, { after: last, limit: wanted, order, size })
-      for (const kept of await keep(rows)) if (out.length < limit) out.push(kept)
+      const wanted = isIndexed ? Math.min(limit - out.length, stretch) : stretch
+      const rows = await this.#index.find(filter, {
+        after: last,
+        skip: isIndexed ? left : 0,
+        limit: wanted,
+        order,
+        size,
+      })
+      if (isIndexed) left = 0
+      for (const kept of await keep(rows)) {
+        if (left > 0) left--
+        else if (out.length < limit) out.push(kept)
+      }
       if (rows.length < wanted) break
       last = rows.at(-1)!.seq
     }
     return out
   }
 
-  async #matching(filter: CompiledFilter, rows: readonly ListRow[]): Promise<EntryView[]> {
-    return (await this.#open(rows)).filter(view => filter.matches(view))
+  async #matching(filter: CompiledFilter, rows: readonly ListRow[]): Promise<Required<ReadEntry>[]> {
+    return (await this.#open(rows)).filter(({ view }) => filter.matches(view))
   }
 
   /** The entries of rows, in their order; neighbours are read together. */
-  async #open(rows: readonly { readonly seq: number }[]): Promise<EntryView[]> {
+  async #open<T extends ListRow>(rows: readonly T[]): Promise<Required<ReadEntry>[]> {
     const seqs = rows.map(({ seq }) => seq).sort((a, b) => a - b)
     const wanted = new Set(seqs)
-    const views = new Map<number, EntryView>()
+    const opened = new Map<number, { stored: StoredEntry; view: EntryView }>()
     for (let i = 0; i < seqs.length; ) {
       const from = seqs[i]!
       let to = from
       while (i < seqs.length && seqs[i]! - to <= nearby) to = seqs[i++]!
       for await (const some of this.#log.entries(from, to + 1)) {
-        for (const stored of some) if (wanted.delete(stored.seq)) this.#see(stored, views)
+        for (const stored of some) {
+          if (!wanted.delete(stored.seq)) continue
+          const { view, problem } = openEntry(stored)
+          if (view === undefined) await this.#onUnreadable(stored.seq, problem)
+          else opened.set(stored.seq, { stored, view })
+        }
       }
     }
-    for (const seq of wanted) this.#onUnreadable(seq, 'it is not in the log')
-    return rows.flatMap(({ seq }) => views.get(seq) ?? [])
-  }
-
-  #see(stored: StoredEntry, views: Map<number, EntryView>): void {
-    const { view, problem } = openEntry(stored)
-    if (view === undefined) this.#onUnreadable(stored.seq, problem)
-    else views.set(stored.seq, view)
+    for (const seq of wanted) await this.#onUnreadable(seq, 'it is not in the log')
+    return rows.flatMap(row => {
+      const entry = opened.get(row.seq)
+      return entry === undefined ? [] : [{ ...entry, row }]
+    })
   }
 
   async #stored(seqOrId: number | string): Promise<StoredEntry | undefined> {
@@ -141,4 +192,8 @@ export class AuditTrail {
     for await (const some of this.#log.entries(seq, seq + 1)) for (const stored of some) return stored
     return undefined
   }
+}
+
+function viewOf({ view }: ReadEntry): EntryView {
+  return view
 }

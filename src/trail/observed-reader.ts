@@ -26,6 +26,21 @@ export function observeReader(
         () => reader.list(filter, page),
         rows => rows.length,
       ),
+    count: (filter, options) =>
+      asked(
+        () => reader.count(filter, options),
+        () => 0,
+      ),
+    facets: (filter, options) =>
+      asked(
+        () => reader.facets(filter, options),
+        () => 0,
+      ),
+    histogram: (filter, options) =>
+      asked(
+        () => reader.histogram(filter, options),
+        () => 0,
+      ),
     get: seqOrId =>
       asked(
         () => reader.get(seqOrId),
@@ -36,6 +51,12 @@ export function observeReader(
       const { entries, valid, complete, trust, findings, durationMs } = report
       events.emit({ type: 'checked', scope: 'log', entries, valid, complete, trust, findings, durationMs })
       return report
+    },
+    async summarize(request, hooks) {
+      const summary = await reader.summarize(request, hooks)
+      const { entries, valid, complete, trust, findings, durationMs } = summary.verification
+      events.emit({ type: 'checked', scope: 'log', entries, valid, complete, trust, findings, durationMs })
+      return summary
     },
   }
 }

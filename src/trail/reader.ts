@@ -3,7 +3,7 @@
  *
  * `openReader` runs it on the caller's own thread; `startReaderThread` gives it one. Calls and answers are plain data.
  */
-import type { MessagePort } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { FileAnchor } from '../append/anchor.ts'
 import type { CommittedEntries } from '../append/committed.ts'
 import { loadPublicKeys, loadStorageKey, readSealKey } from '../append/keys.ts'
@@ -15,7 +15,7 @@ import { toHex } from '../core/bytes.ts'
 import { peekCheckpoint } from '../core/checkpoint.ts'
 import { AuditError } from '../core/errors.ts'
 import { compileFilter, type EntryFilter } from '../core/filter.ts'
-import type { VerificationReport } from '../core/finding.ts'
+import type { Finding, VerificationReport } from '../core/finding.ts'
 import { inclusionProof, tilesForInclusion } from '../core/proof.ts'
 import { parseSealKey } from '../core/seal.ts'
 import type { TileId } from '../core/tile.ts'
@@ -29,9 +29,11 @@ import { keepTiles, readTiles } from '../store/tiles.ts'
 import { Remote } from '../threads/rpc.ts'
 import { type CheckedEntry, EntryCheck } from '../verify/entry-check.ts'
 import { type VerifyPosition, verifyLog } from '../verify/log-verifier.ts'
+import type { Count, CountOptions, Facet, FacetOptions, Histogram, HistogramOptions } from './aggregates.ts'
 import { AuditTrail, type EntryWithDisclosures, type ListRow, type PageOptions } from './audit-trail.ts'
 import { FollowedLog } from './followed-log.ts'
 import { keptEntries } from './kept.ts'
+import { ReadCheck } from './read-check.ts'
 import { type LogSummary, type SummaryHooks, type SummaryRequest, summarize } from './summary.ts'
 
 export interface ReaderOptions {
@@ -42,8 +44,23 @@ export interface ReaderOptions {
   readonly committed?: MessagePort
   /** Shared with the writer of this process: how far the index is. */
   readonly pace?: SharedArrayBuffer
-  /** Told in a sentence when the index was thrown away and built again. */
+  /** Told in a sentence when the index was thrown away and built again, or stands elsewhere. */
   readonly onNotice?: (sentence: string) => void
+  /**
+   * Told what is wrong with an entry that `query` or `get` returns. The answer is the same with it and without; without,
+   * what is returned is not checked.
+   */
+  readonly onFinding?: (finding: Finding) => void
+  readonly index?: IndexSettings
+}
+
+/** How the index beside the log is kept. */
+export interface IndexSettings {
+  /**
+   * Whether a search for texts looks only into entries that may have them: 43 bytes and 4 µs an entry more. Unless given: as
+   * the index is, and `true` for one that is made now; another index than that is built anew.
+   */
+  readonly text?: boolean
 }
 
 /** What a check shall reach for beyond the log and the keys beside it. */
@@ -74,6 +91,10 @@ export interface LogStatus {
   readonly anchored: number
   readonly openIntents: number
   readonly encrypted: boolean
+  /** Whether the log takes no entries but those about itself. */
+  readonly frozen: boolean
+  /** Entries that the index had when it was asked; it was brought on since. */
+  readonly indexed: number
 }
 
 export interface Reader {
@@ -81,6 +102,26 @@ export interface Reader {
   query(filter: EntryFilter, page: PageOptions): Promise<EntryView[]>
   /** The narrow rows of the same entries, without reading their values. */
   list(filter: EntryFilter, page: PageOptions): Promise<ListRow[]>
+  /**
+   * How many entries match: exactly up to 10 000, and further as long as the index can tell quickly; an estimate beyond,
+   * with how far it may be off.
+   *
+   * @throws AuditError `bad_input`
+   */
+  count(filter: EntryFilter, options?: CountOptions): Promise<Count>
+  /**
+   * The most frequent values of fields among the entries that match: exactly while not more than 20 000 have to be looked
+   * at (10 000 where only the entries can tell), from a sample beyond.
+   *
+   * @throws AuditError `bad_input`
+   */
+  facets(filter: EntryFilter, options: FacetOptions): Promise<Facet[]>
+  /**
+   * When the entries that match were made, and how they ended: as exact as {@link facets}.
+   *
+   * @throws AuditError `bad_input`
+   */
+  histogram(filter: EntryFilter, options: HistogramOptions): Promise<Histogram>
   get(seqOrId: number | string): Promise<EntryWithDisclosures | undefined>
   /** The exact bytes of a leaf. */
   leaf(seqOrId: number | string): Promise<Uint8Array | undefined>
@@ -115,6 +156,8 @@ export interface Reader {
   /** The newest signed checkpoint. */
   checkpoint(): Promise<string | undefined>
   status(): Promise<LogStatus>
+  /** Entries in the log. */
+  size(): Promise<number>
   /** Brings the index to the head. */
   catchUp(): Promise<void>
   close(): Promise<void>
@@ -130,7 +173,7 @@ const fewEntries = 64
  * @throws AuditError `not_found`, `bad_key`, `bad_format`, `newer_schema`, `io`
  */
 export async function openReader(options: ReaderOptions): Promise<Reader> {
-  const { file, keys: folder, committed, onNotice = () => {} } = options
+  const { file, keys: folder, committed, onNotice = () => {}, onFinding } = options
   const known = loadPublicKeys(folder)
   const key = loadStorageKey(folder)
   const store = openSqliteStore({ file, key, mode: 'read' })
@@ -142,18 +185,24 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
     file: indexFile(file),
     key,
     log,
+    settled: opened,
     origin: known.origin,
     ...(pace && { onAdvance: size => pace.reached(size) }),
+    text: options.index?.text,
     onRebuild: reason => onNotice(`the index is built again: ${reason}`),
+    onElsewhere: reason => onNotice(`the index is kept in a temporary folder while the log is open: ${reason}`),
   })
-  const trail = new AuditTrail(opened, index)
   const anchor = new FileAnchor(anchorFile(folder))
   const tiles = keepTiles(store)
   const entries = new EntryCheck({
-    log: store,
+    log: opened,
     seqOf: id => index.seqOf(id),
     origin: known.origin,
     sealKey: () => readSealKey(folder),
+  })
+  const reads = onFinding && new ReadCheck({ log: opened, tiles, index, entries, onFinding })
+  const trail = new AuditTrail(opened, index, {
+    ...(reads && { onRead: read => reads.check(read), onUnreadable: seq => reads.suspect(seq) }),
   })
   let newest: { note: string; size: number } | undefined
   let following: Promise<void> | undefined
@@ -201,6 +250,9 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
   return {
     query: async (filter, page) => await trail.query(compileFilter(filter), page),
     list: async (filter, page) => await trail.list(compileFilter(filter), page),
+    count: async (filter, options) => await trail.count(compileFilter(filter), options),
+    facets: async (filter, options) => await trail.facets(compileFilter(filter), options),
+    histogram: async (filter, options) => await trail.histogram(compileFilter(filter), options),
     get: seqOrId => trail.get(seqOrId),
     leaf: seqOrId => trail.leaf(seqOrId),
     async prove(seqOrId) {
@@ -213,10 +265,10 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
       const path = inclusionProof(seq, signed.size, plan)
       return formatTlogProof({ index: seq, path, checkpoint: signed.note })
     },
-    kept: seqs => keptEntries(store, seqs),
+    kept: seqs => keptEntries(opened, seqs),
     async tiles(plan) {
       const read = await readTiles(tiles, 0, plan)
-      return plan.map(({ level, index, width }) => read(level, index, width).slice())
+      return plan.map(({ level, index, width }) => Uint8Array.from(read(level, index, width)))
     },
     verify: (request, hooks = {}) => {
       const sealKey = request.sealKey === undefined ? readSealKey(folder) : parseSealKey(request.sealKey)
@@ -249,6 +301,7 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
     openIntents: () => trail.openIntents(),
     checkpoint: async () => store.lastCheckpoint()?.note,
     async status() {
+      const indexed = index.size
       await index.catchUp()
       const head = store.head()
       return {
@@ -259,8 +312,11 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
         anchored: peekCheckpoint(anchor.read() ?? '')?.size ?? 0,
         openIntents: index.openIntents().length,
         encrypted: key !== undefined,
+        frozen: head?.frozen ?? false,
+        indexed,
       }
     },
+    size: async () => store.head()?.size ?? 0,
     catchUp: () => index.catchUp(),
     async close() {
       committed?.close()
@@ -271,16 +327,34 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
   }
 }
 
+/** What a reader thread is started with, and what it tells on the port that it is given. */
+export interface ReaderThreadData {
+  readonly options: Omit<ReaderOptions, 'onNotice' | 'onFinding'>
+  readonly told: MessagePort
+  readonly checksReads: boolean
+}
+export type Told = { readonly notice: string } | { readonly finding: Finding }
+
 /** Opens a log for reading on a thread of its own. */
-export async function startReaderThread({ onNotice, ...options }: ReaderOptions): Promise<Reader> {
-  const ports = options.committed === undefined ? [] : [options.committed]
-  const remote = new Remote(new URL('./reader-thread', import.meta.url), options, ports)
+export async function startReaderThread({ onNotice, onFinding, ...options }: ReaderOptions): Promise<Reader> {
+  const { port1: told, port2 } = new MessageChannel()
+  const hear = (message: Told) => {
+    if ('finding' in message) onFinding?.(message.finding)
+    else onNotice?.(message.notice)
+  }
+  told.on('message', hear)
+  told.unref()
+  const ports = options.committed === undefined ? [port2] : [port2, options.committed]
+  const data: ReaderThreadData = { options, told: port2, checksReads: onFinding !== undefined }
+  const remote = new Remote(new URL('./reader-thread', import.meta.url), data, ports)
   // The thread opens in its own time; whoever asks first waits for it.
-  const opened = remote.call('open', undefined, { onEvent: (sentence: string) => onNotice?.(sentence) })
-  opened.catch(() => {})
+  remote.call('open', undefined).catch(() => {})
   return {
     query: (filter, page) => remote.call('query', { filter, page }),
     list: (filter, page) => remote.call('list', { filter, page }),
+    count: (filter, options) => remote.call('count', { filter, options }),
+    facets: (filter, options) => remote.call('facets', { filter, options }),
+    histogram: (filter, options) => remote.call('histogram', { filter, options }),
     get: seqOrId => remote.call('get', seqOrId),
     leaf: seqOrId => remote.call('leaf', seqOrId),
     prove: seqOrId => remote.call('prove', seqOrId),
@@ -300,11 +374,16 @@ export async function startReaderThread({ onNotice, ...options }: ReaderOptions)
     openIntents: () => remote.call('openIntents', undefined),
     checkpoint: () => remote.call('checkpoint', undefined),
     status: () => remote.call('status', undefined),
+    size: () => remote.call('size', undefined),
     catchUp: () => remote.call('catchUp', undefined),
     async close() {
       try {
         await remote.call('close', undefined)
       } finally {
+        for (let left = receiveMessageOnPort(told); left !== undefined; left = receiveMessageOnPort(told)) {
+          hear(left.message as Told)
+        }
+        told.close()
         await remote.end()
       }
     },

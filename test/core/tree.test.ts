@@ -160,6 +160,19 @@ describe('a tree of up to 272 leaves', () => {
     }
   })
 
+  it('leaves the tiles that it reads as they are, also those that come as Buffers', () => {
+    const reference = ReferenceTree.numbered(200)
+    const tiles = grow(reference)
+    const buffers = new Map<string, Buffer>()
+    const kept = (level: number, index: number, width: number) => {
+      const key = `${level}/${index}/${width}`
+      if (!buffers.has(key)) buffers.set(key, Buffer.from(tiles.read(level, index, width)))
+      return buffers.get(key)!
+    }
+    for (const index of [5, 9, 5])
+      expect(inclusionProof(index, 200, kept)).toEqual(inclusionProof(index, 200, tiles.read))
+  })
+
   it('hashes subtrees, and only subtrees', () => {
     const tiles = grow(reference)
     for (const [start, end] of [

@@ -261,6 +261,8 @@ test('a log whose times run backwards, or whose entries are damaged or missing, 
 
 describe('a change in the index file is found, and nothing else is said', () => {
   const id = (text: string) => `(SELECT id FROM term WHERE text = '${text}')`
+  /** Every fourth entry has the flag, and it cannot be found in the dictionary any more. */
+  const gdpr = [...Array.from({ length: 150 }, (_, i) => 4 * i), undefined]
   test.each<[string, string, readonly (number | undefined)[]]>([
     ['nothing', 'SELECT 1', []],
     ['the operation of a row', `UPDATE entry SET operation = ${id('forget')} WHERE seq = 31`, [31]],
@@ -274,15 +276,15 @@ describe('a change in the index file is found, and nothing else is said', () => 
     ['the outcome of a row', 'UPDATE entry SET outcome = 1 WHERE seq = 30', [30]],
     ['the kind of a row', 'UPDATE entry SET kind = 4 WHERE seq = 30', [30]],
     ['a row too few', 'DELETE FROM entry WHERE seq = 31', [31]],
-    ['the last row', 'DELETE FROM entry WHERE seq = 599', [599]],
+    ['the last row', 'DELETE FROM entry WHERE seq = 599', [599, undefined]],
     [
       'a row too many',
-      'INSERT INTO entry SELECT 600, time, kind, outcome, level, operation, component, actor, principal, memory, session FROM entry WHERE seq = 5',
+      'INSERT INTO entry SELECT 600, time, kind, outcome, level, operation, component, actor, principal, memory, session, flags FROM entry WHERE seq = 5',
       [600],
     ],
     [
       'a row below zero',
-      'INSERT INTO entry SELECT -1, time, kind, outcome, level, operation, component, actor, principal, memory, session FROM entry WHERE seq = 5',
+      'INSERT INTO entry SELECT -1, time, kind, outcome, level, operation, component, actor, principal, memory, session, flags FROM entry WHERE seq = 5',
       [-1],
     ],
     ['a flag too few', `DELETE FROM flag WHERE term = ${id('gdpr')} AND seq = 8`, [8]],
@@ -293,7 +295,22 @@ describe('a change in the index file is found, and nothing else is said', () => 
     ['an odd id too few', 'DELETE FROM odd_id WHERE seq = 20', [20]],
     ['an odd id too many', "INSERT INTO odd_id VALUES (x'00', 21)", [21]],
     ['an intent that is none', "INSERT INTO open_intent VALUES (x'00', 21)", [21]],
-    ['a term that only one entry uses', "UPDATE term SET text = 'm99' WHERE text = 'm599'", [599]],
+    ['a term that only one entry uses', "UPDATE term SET text = 'm99' WHERE text = 'm599'", [599, undefined]],
+    ['the hash of a term', `UPDATE term SET hash = 1 WHERE text = 'gdpr'`, gdpr],
+    ['a term twice', "INSERT INTO term SELECT 9999, hash, text FROM term WHERE text = 'gdpr'", [undefined]],
+    ['a term that no entry has', "INSERT INTO term VALUES (9999, 0, 'left behind')", [undefined]],
+    [
+      'someone found by the id of another',
+      `INSERT INTO identity VALUES (${id('u4')}, ${id('["user","u5"]')})`,
+      [undefined],
+    ],
+    ['someone found who has no entry', `INSERT INTO identity VALUES (${id('u4')}, ${id('m2')})`, [undefined]],
+    ['the flags of a row', 'UPDATE entry SET flags = NULL WHERE seq = 31', [31]],
+    ['flags that no entry has', `INSERT INTO flag_set VALUES (9999, '["x"]')`, [undefined]],
+    ['what a block of texts may hold', 'UPDATE text_block SET bits = zeroblob(length(bits)) WHERE block = 1', [32]],
+    ['a block of texts too few', 'DELETE FROM text_block WHERE block = 1', [32]],
+    ['a block of texts too many', "INSERT INTO text_block VALUES (18, x'00000000')", [576]],
+    ['a block of texts beyond the end', "INSERT INTO text_block VALUES (100, x'00000000')", [3200]],
     ['the greatest time', 'UPDATE meta SET time = 1', [undefined]],
   ])('%s', async (_, change, seqs) => {
     const { builder, file, open } = await newLog({ size: 599 })
@@ -351,7 +368,7 @@ test('every question uses an index, and none sorts or reads a whole table', asyn
       )
     }
   }
-  for (const name of ['term', 'text', 'row', 'rowsUp', 'rowsDown', 'timeFrom', 'whoWithId', 'oddId'] as const) {
+  for (const name of ['term', 'text', 'row', 'rowsUp', 'rowsDown', 'timeFrom', 'whoWithId', 'oddIds'] as const) {
     expect(plan(sql[name]).join()).toMatch(/^SEARCH [^,]*$/)
   }
   db.close()

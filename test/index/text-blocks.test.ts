@@ -1,0 +1,151 @@
+/** A search may look where nothing is; it may never pass by what is there. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { utf8 } from '../../src/core/bytes.ts'
+import { compileFilter, type EntryFilter } from '../../src/core/filter.ts'
+import { canonicalize } from '../../src/core/json.ts'
+import { formatContent, formatPreimage } from '../../src/core/sealed.ts'
+import { openEntry } from '../../src/core/view.ts'
+import { bitsOf, blockWidth, runsOf, TextBlocks, textList } from '../../src/index/text-blocks.ts'
+import type { StoredEntry } from '../../src/store/store.ts'
+
+const hash = '0'.repeat(64)
+
+function stored(seq: number, sealed: Record<string, unknown>, members: object = {}): StoredEntry {
+  const names = Object.keys(sealed)
+  const leaf = {
+    v: 1,
+    seq,
+    id: '0199a3c1-7f00-7abc-8def-0123456789ab',
+    time: '2026-11-23T14:07:00.123456Z',
+    kind: 'event',
+    operation: 'remember',
+    component: 'store',
+    securityLevel: 'internal',
+    complianceFlags: [],
+    previousHash: hash,
+    ...(names.length > 0 && { sealed: Object.fromEntries(names.map(name => [name, 'x'.repeat(43)])) }),
+    ...members,
+  }
+  const preimages = names.map(name =>
+    formatPreimage({ salt: new Uint8Array(16), name, json: canonicalize(sealed[name]) }),
+  )
+  return { seq, leaf: utf8(canonicalize(leaf)), content: formatContent(preimages) }
+}
+
+/** Whether a block of one entry is looked into. */
+function isLookedInto(entry: StoredEntry, filter: EntryFilter, length = defaultLength(entry)): boolean {
+  const wanted = runsOf(compileFilter(filter).fragments)
+  if (wanted === undefined) return true
+  const bits = bitsOf([entry], length)
+  const list = textList(wanted, () => [[0, bits]], { low: 0, high: blockWidth - 1, direction: 1 })
+  return list.seek(0) === 0
+}
+
+/** As long as the index makes it. */
+function defaultLength(entry: StoredEntry): number {
+  const blocks = new TextBlocks()
+  void blocks.begin(0, { head: () => undefined, entries: () => [] })
+  blocks.take({ ...entry, seq: 0 }, JSON.parse(Buffer.from(entry.leaf).toString()))
+  return blocks.reach(blockWidth)!.bits.length
+}
+
+const letters = fc.string({
+  unit: fc.constantFrom(...'abAB zß\u0130\u03a3\u03c3\u03c2ΑÅﬀ\u212a"\\/\n\u0000\u00e9𐐀🌍日本語'),
+  minLength: 1,
+  maxLength: 24,
+})
+const text = fc.oneof(letters, fc.string({ unit: 'binary', maxLength: 24 })).filter(value => value.isWellFormed())
+const value = fc.letrec(tie => ({
+  value: fc.oneof(
+    { depthSize: 'small' },
+    text,
+    fc.integer(),
+    fc.array(tie('value'), { maxLength: 3 }),
+    fc.dictionary(text, tie('value'), { maxKeys: 3 }),
+  ),
+})).value
+
+const part = (whole: string) =>
+  fc
+    .tuple(fc.nat(whole.length), fc.nat(whole.length))
+    .map(([a, b]) => whole.slice(Math.min(a, b), Math.max(a, b)))
+    .filter(cut => cut.isWellFormed())
+
+describe('a block of texts', () => {
+  test('is looked into whenever an entry in it matches, in any letters, nesting and spelling', () => {
+    fc.assert(
+      fc.property(
+        text.chain(whole => fc.tuple(fc.constant(whole), part(whole), value)),
+        fc.constantFrom('contains', 'starts_with', 'ends_with', 'eq'),
+        fc.boolean(),
+        fc.constantFrom(
+          (cut: string) => cut,
+          (cut: string) => cut.toUpperCase(),
+          (cut: string) => cut.toLowerCase(),
+        ),
+        ([whole, cut, other], op, caseSensitive, spell) => {
+          const entry = stored(0, { userContext: { a: [other, { b: whole }] }, note: whole })
+          const view = openEntry(entry).view!
+          const filters: EntryFilter[] = [
+            { text: JSON.stringify(spell(cut)) },
+            { text: `"${spell(cut).replaceAll('"', ' ')}"` },
+            { where: [{ field: 'userContext.a.1.b', op, value: spell(cut), caseSensitive }] },
+            { where: [{ field: 'sealed.note', op: 'in', value: [spell(cut), 'something else'], caseSensitive }] },
+          ]
+          for (const filter of filters) {
+            let matches = false
+            try {
+              matches = compileFilter(filter).matches(view)
+            } catch {
+              continue
+            }
+            if (matches) expect(isLookedInto(entry, filter), JSON.stringify([whole, filter])).toBe(true)
+          }
+        },
+      ),
+      { numRuns: 400, seed: 5 },
+    )
+  })
+
+  test('knows the leaf’s own texts, and leaves out names, numbers, hashes, the id and the time', () => {
+    const members = { attributes: { 'gen_ai.tool.name': 'read_file', n: 12345 }, governanceStatus: 'approved' }
+    const entry = stored(0, { operationResult: { secretname: 98765, list: ['Wien'] } }, members)
+    // In the longest set, no two runs of these share a bit.
+    const looks = (word: string) => isLookedInto(entry, { text: word }, 2 ** 14)
+    expect(['READ_FILE', 'remember', 'approved', 'wien', 'ien'].map(looks)).toEqual(Array(5).fill(true))
+    const nothing = ['secretname', '98765', '12345', '0000', '0199a3c1', '2026-11', 'gen_ai.tool', 'xxxx', 'graz']
+    expect(nothing.map(looks)).toEqual(nothing.map(() => false))
+  })
+
+  test('of a length that is none, or with too much in it, rules out nothing', () => {
+    const wanted = runsOf([['graz']])!
+    const seek = (bits: Uint8Array) => textList(wanted, () => [[0, bits]], { low: 0, high: 31, direction: 1 }).seek(0)
+    expect(seek(new Uint8Array(4))).toBeUndefined()
+    for (const length of [0, 1, 2, 6, 2 ** 15]) expect(seek(new Uint8Array(length))).toBe(0)
+    const random = stored(0, {
+      blob: Array.from({ length: 40_000 }, (_, i) => (i * 2654435761).toString(36)).join(' '),
+    })
+    expect(defaultLength(random)).toBe(0)
+  })
+})
+
+test('a list goes over the blocks that may hold something, upwards and downwards, and the unfinished one', () => {
+  const full = bitsOf([stored(0, { note: 'graz' })], 256)
+  const none = bitsOf([stored(0, { note: 'linz' })], 256)
+  const blocks: [number, Uint8Array][] = Array.from({ length: 200 }, (_, i) => [i, i % 90 === 3 ? full : none])
+  const read = (first: number, last: number) => blocks.filter(([block]) => first <= block && block <= last)
+  const size = 200 * blockWidth + 5
+  const inBlocks = [3, 93, 183].flatMap(block => Array.from({ length: blockWidth }, (_, i) => block * blockWidth + i))
+  const expected = [...inBlocks, ...Array.from({ length: 5 }, (_, i) => 200 * blockWidth + i)]
+  for (const direction of [1, -1] as const) {
+    const list = textList(runsOf([['graz']])!, read, { low: 0, high: size - 1, direction })
+    const found: number[] = []
+    let at = direction === 1 ? 0 : size - 1
+    for (let next = list.seek(at); next !== undefined; next = list.seek(at)) {
+      found.push(next)
+      at = next + direction
+    }
+    expect(found).toEqual(direction === 1 ? expected : expected.toReversed())
+  }
+})
