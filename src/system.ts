@@ -12,9 +12,10 @@ import { AuditLog } from './audit-log.ts'
 import type { EntryInput } from './core/entry.ts'
 import { AuditError } from './core/errors.ts'
 import { EventStream } from './core/events.ts'
+import type { Finding } from './core/finding.ts'
 import { checkNodeVersion } from './node-version.ts'
 import { observeReader } from './trail/observed-reader.ts'
-import { openReader, type Reader, startReaderThread } from './trail/reader.ts'
+import { type IndexSettings, openReader, type Reader, startReaderThread } from './trail/reader.ts'
 
 export interface OpenAuditLogOptions {
   /** The log's file; below the XDG data folder unless given. */
@@ -51,6 +52,8 @@ export interface OpenAuditLogOptions {
   readonly maxWaiting?: number
   /** Closes the log when the process is told to end (SIGTERM, SIGINT) or has nothing more to do; `true` unless given. */
   readonly closeOnExit?: boolean
+  /** How the index beside the log is kept. */
+  readonly index?: IndexSettings
   /** What is done to each entry before it is captured: redaction, levels, flags. What it throws refuses the entry. */
   readonly prepare?: (entry: EntryInput) => EntryInput
   /** Clock and randomness, for tests; only without threads. */
@@ -76,8 +79,12 @@ export interface OpenedParts {
   readonly logger: ImmutableAuditLogger
   readonly writer: Writer
   readonly reader: Reader
+  /** The same reader, telling of its answers to no one: for parts that ask all the time. */
+  readonly quietReader: Reader
   readonly events: EventStream
   readonly world: World
+  readonly file: string
+  readonly keys: string
 }
 
 /** As {@link openAuditLog}. */
@@ -97,16 +104,19 @@ export async function openParts(options: OpenAuditLogOptions): Promise<OpenedPar
     committed: port1,
     pace,
   } as const
-  const readerOptions = { file, keys, committed: port2, pace, onNotice }
-  const writer = await (threads ? startWriterThread(writerOptions) : openWriter(writerOptions, world))
   const events = new EventStream()
-  const reader = observeReader(await (threads ? startReaderThread(readerOptions) : openReader(readerOptions)), events)
+  const onFinding = (found: Finding) =>
+    events.emit({ type: 'checked', scope: 'read', entries: 1, valid: false, findings: [found], durationMs: 0 })
+  const readerOptions = { file, keys, committed: port2, pace, onNotice, onFinding, index: options.index ?? {} }
+  const writer = await (threads ? startWriterThread(writerOptions) : openWriter(writerOptions, world))
+  const quietReader = await (threads ? startReaderThread(readerOptions) : openReader(readerOptions))
+  const reader = observeReader(quietReader, events)
   const { maxValueBytes, maxWaiting, prepare } = options
   const logger = new ImmutableAuditLogger({ writer, world, events, maxValueBytes, maxWaiting, prepare })
   const log = new AuditLog({ logger, writer, reader, events, now: () => world.now(), onClose: forget })
   if (options.closeOnExit ?? true) remember(log)
   log.closeOrphansInBackground()
-  return { log, logger, writer, reader, events, world }
+  return { log, logger, writer, reader, quietReader, events, world, file, keys }
 }
 
 async function makeIfMissing(file: string, keys: string, options: OpenAuditLogOptions, world: World): Promise<void> {

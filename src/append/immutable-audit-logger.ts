@@ -217,6 +217,8 @@ function factsOf(entry: EntryInput, control: boolean): EntryFacts {
     operation: entry.operation,
     component: entry.component,
     outcome: entry.outcome,
+    intent: entry.intent,
+    trace: entry.trace,
     securityLevel: securityLevel === undefined || securityLevel === 'standard' ? 'internal' : securityLevel,
     complianceFlags: complianceFlags === undefined ? [] : [...complianceFlags],
     governanceStatus: entry.governanceStatus,

@@ -1,7 +1,8 @@
-/** What every command is given: where the log is, and how to speak. */
+/** What every command is given: where the log is, what is set, and how to speak. */
 import { styleText } from 'node:util'
-import { defaultKeysFolder, defaultLogFile } from '../append/places.ts'
-import { PipeClosed, UsageError } from './failure.ts'
+import type { ConfigSources, FlagSetting, ResolvedConfig } from '../config/resolve.ts'
+import { PipeClosed } from './failure.ts'
+import { openSettings } from './settings.ts'
 import { visible } from './text.ts'
 
 /** The flags that stand before or after any command. */
@@ -20,8 +21,18 @@ type Style = Parameters<typeof styleText>[0]
 
 /** The command line as a command sees it. */
 export interface Cli {
+  /** The log. This and `keys` throw when the configuration that would say where they are is not valid. */
   readonly file: string
   readonly keys: string
+  /** From what the configuration is made. */
+  readonly configSources: ConfigSources
+  /**
+   * Everything that is set, by flags, environment, file and default.
+   *
+   * @param flags what this command's own flags set
+   * @throws AuditError `bad_input` with the place of what is wrong
+   */
+  config(flags?: readonly FlagSetting[]): Promise<ResolvedConfig>
   readonly json: boolean
   readonly quiet: boolean
   readonly verbose: boolean
@@ -42,10 +53,8 @@ export interface Cli {
 /** The name under which every message is said. */
 export const programName = 'memmimic-audit'
 
-export function openCli(flags: GlobalFlags, env: NodeJS.ProcessEnv = process.env): Cli {
-  if (flags.config !== undefined) {
-    throw new UsageError('configuration files come with a later release: use flags or the environment')
-  }
+export async function openCli(flags: GlobalFlags, env: NodeJS.ProcessEnv = process.env): Promise<Cli> {
+  const settings = await openSettings(flags, env)
   const { stdout, stderr } = process
   const quiet = flags.quiet === true
   const json = flags.json === true
@@ -60,8 +69,14 @@ export function openCli(flags: GlobalFlags, env: NodeJS.ProcessEnv = process.env
     stderr.write(`${programName}: ${visible(sentence)}\n`)
   }
   return {
-    file: flags.log ?? (env.MEMMIMIC_AUDIT_LOG || defaultLogFile(env)),
-    keys: flags.keys ?? (env.MEMMIMIC_AUDIT_KEYS || defaultKeysFolder(env)),
+    get file() {
+      return settings.file()
+    },
+    get keys() {
+      return settings.keys()
+    },
+    configSources: settings.sources,
+    config: settings.config,
     json,
     quiet,
     verbose: flags.verbose === true,

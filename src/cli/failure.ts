@@ -46,6 +46,7 @@ const exitOf: Readonly<Record<AuditErrorCode, ExitCode>> = {
   newer_schema: exitCodes.failed,
   damaged: exitCodes.tampered,
   frozen: exitCodes.failed,
+  not_allowed: exitCodes.failed,
   closed: exitCodes.failed,
   busy: exitCodes.tryLater,
   io: exitCodes.failed,

@@ -4,15 +4,16 @@ import { dirname } from 'node:path'
 import { CliError, exitCodes } from './failure.ts'
 
 /** Writes a file under another name, piece by piece, and gives it its name at the end. */
-export async function writeAtomically(
+export async function writeAtomically<T>(
   file: string,
-  work: (write: (piece: string | Uint8Array) => void) => Promise<void>,
-): Promise<void> {
+  work: (write: (piece: string | Uint8Array) => void) => Promise<T>,
+): Promise<T> {
   const fresh = `${file}.${process.pid}.new`
   try {
     const fd = openSync(fresh, 'wx', 0o600)
+    let result: T
     try {
-      await work(piece => {
+      result = await work(piece => {
         let rest: Uint8Array = typeof piece === 'string' ? Buffer.from(piece) : piece
         while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
       })
@@ -21,6 +22,7 @@ export async function writeAtomically(
       closeSync(fd)
     }
     renameSync(fresh, file)
+    return result
   } catch (error) {
     drop(fresh)
     throw asWriteError(file, error)

@@ -79,7 +79,7 @@ export function actions(outcome: Outcome): Act {
     async (...given) => {
       const command = given.at(-1) as Command
       outcome.judging = doing === 'judging'
-      const cli = openCli(command.optsWithGlobals<GlobalFlags>())
+      const cli = await openCli(command.optsWithGlobals<GlobalFlags>())
       outcome.exit = (await work(cli, command.opts() as never, command.args)) ?? 0
     }
 }

@@ -4,11 +4,18 @@ import { fromUtf8 } from '../core/bytes.ts'
 import { AuditError } from '../core/errors.ts'
 import { CliError, exitCodes } from './failure.ts'
 
-/** `-` is stdin, anything else a file. */
-export function openInput(name: string): AsyncIterable<Uint8Array> & { destroy(): unknown } {
+/**
+ * `-` is stdin, anything else a file.
+ *
+ * @param exit the exit code when there is none
+ */
+export function openInput(
+  name: string,
+  exit: CliError['exit'] = exitCodes.failed,
+): AsyncIterable<Uint8Array> & { destroy(): unknown } {
   if (name === '-') return process.stdin
-  if (!existsSync(name)) throw new CliError(exitCodes.failed, `there is no file ${name}`)
-  if (statSync(name).isDirectory()) throw new CliError(exitCodes.failed, `${name} is a folder, not a file`)
+  if (!existsSync(name)) throw new CliError(exit, `there is no file ${name}`)
+  if (statSync(name).isDirectory()) throw new CliError(exit, `${name} is a folder, not a file`)
   return createReadStream(name, { highWaterMark: 64 * 1024 })
 }
 

@@ -1,10 +1,16 @@
 /** The log, as far as a command needs it open: a reader for questions, a writer for what changes it. */
 import { existsSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { IdSource, systemWorld } from '../append/clock.ts'
 import { finishCreation } from '../append/create-log.ts'
 import { haveKeys } from '../append/keys.ts'
 import { anchorFile } from '../append/places.ts'
 import { openWriter, type Writer } from '../append/writer.ts'
+import { captureEntry } from '../core/capture.ts'
+import { type ControlInput, ownComponent } from '../core/control.ts'
+import type { Actor, Receipt } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
+import { type OpenedParts, openParts } from '../system.ts'
 import { openReader, type Reader } from '../trail/reader.ts'
 import type { Cli } from './cli.ts'
 import { CliError, exitCodes } from './failure.ts'
@@ -50,6 +56,38 @@ export async function withWriter<T>(cli: Cli, work: (writer: Writer) => Promise<
   }
   await writer.close()
   return result
+}
+
+/** Opens the log as a program does, for what both asks and writes. */
+export async function withLog<T>(cli: Cli, work: (parts: OpenedParts) => Promise<T>): Promise<T> {
+  needLog(cli)
+  const { file, keys } = cli
+  const onNotice = (sentence: string) => cli.say(sentence)
+  const parts = await openParts({ file, keys, create: false, threads: false, closeOnExit: false, onNotice })
+  let result: T
+  try {
+    result = await work(parts)
+  } catch (error) {
+    await parts.log.close().catch(() => {})
+    throw error
+  }
+  await parts.log.close()
+  return result
+}
+
+/** Records what a command did about the log, in an entry of its own. */
+export async function writeControl(cli: Cli, entry: ControlInput): Promise<Receipt> {
+  const world = systemWorld()
+  const time = world.now()
+  const place = { id: new IdSource(world).next(time), time, control: true }
+  const draft = captureEntry({ ...entry, component: ownComponent }, place)
+  const [receipt] = await withWriter(cli, writer => writer.append([draft]))
+  return receipt!
+}
+
+/** Whoever runs the command, as far as the system knows. */
+export function operator(): Actor {
+  return { type: 'operator', id: userInfo().username }
 }
 
 /** An entry as it is named on the command line: its number, or its id. */

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { flushStdout, programName, watchStdout } from './cli.ts'
+import { registerAlerts } from './commands/alerts.ts'
 import { registerAppend } from './commands/append.ts'
 import { registerCheckpoints } from './commands/checkpoint.ts'
+import { registerConfig } from './commands/config.ts'
 import { registerDoctor } from './commands/doctor.ts'
 import { registerErase } from './commands/erase.ts'
 import { registerExport } from './commands/export.ts'
@@ -13,8 +15,11 @@ import { registerIngest } from './commands/ingest.ts'
 import { registerInit } from './commands/init.ts'
 import { registerKeys } from './commands/keys.ts'
 import { registerMcpProxy } from './commands/mcp-proxy.ts'
+import { registerMetrics } from './commands/metrics.ts'
+import { registerMigrate } from './commands/migrate.ts'
 import { registerQuery } from './commands/query.ts'
 import { registerRetention } from './commands/retention.ts'
+import { registerServe } from './commands/serve.ts'
 import { registerShow } from './commands/show.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerVerify } from './commands/verify.ts'
@@ -63,7 +68,10 @@ function build(outcome: Outcome): Command {
     .helpOption('-h, --help', 'say how to use it')
     .option('--log <file>', 'the log; else MEMMIMIC_AUDIT_LOG, else below the XDG data folder')
     .option('--keys <dir>', 'the folder of its keys; else MEMMIMIC_AUDIT_KEYS, else below the XDG config folder')
-    .addOption(new Option('--config <file>').hideHelp())
+    .option(
+      '--config <file>',
+      'the configuration; else MEMMIMIC_AUDIT_CONFIG, else ./memmimic-audit.yaml, else the usual places',
+    )
     .option('--json', 'answers as JSON')
     .option('--quiet', 'no messages but errors')
     .option('--no-color', 'no colour')
@@ -89,6 +97,7 @@ function build(outcome: Outcome): Command {
     registerCheckpoints,
     registerVerifyProof,
     registerExport,
+    registerAlerts,
     registerRetention,
     registerHold,
     registerErase,
@@ -96,6 +105,10 @@ function build(outcome: Outcome): Command {
     registerFreeze,
     registerStatus,
     registerDoctor,
+    registerConfig,
+    registerMetrics,
+    registerServe,
+    registerMigrate,
     registerMcpProxy,
   ]
   for (const register of registers) register(program, act)

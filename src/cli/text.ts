@@ -1,23 +1,11 @@
 /** Text for a terminal: nothing that a value holds may move the cursor, hide or turn around what stands beside it. */
+import { visible, visibleJson } from '../core/visible.ts'
 
-/** Control characters, bidirectional controls, invisible separators and tags. */
-const unsafe =
-  /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
+export { visible } from '../core/visible.ts'
 
-/** A text as it may be shown: whatever is not visible stands there as `\u{…}`. */
-export function visible(text: string): string {
-  return text.replaceAll(unsafe, char => `\\u{${char.codePointAt(0)!.toString(16)}}`)
-}
-
-/** JSON as one line, in which nothing is hidden from a terminal either: the same value, other escapes. */
+/** JSON as one line, in which nothing is hidden from a terminal either. */
 export function jsonLine(value: unknown): string {
-  const escaped = JSON.stringify(value).replaceAll(unsafe, char =>
-    char
-      .split('')
-      .map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-      .join(''),
-  )
-  return `${escaped}\n`
+  return `${visibleJson(value)}\n`
 }
 
 /** Any value as one visible line: texts as they are, the rest as JSON. */

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadPublicKeys, loadStorageKey } from '../append/keys.ts'
-import { equal } from '../core/bytes.ts'
+import { equal, toHex } from '../core/bytes.ts'
 import { openCheckpoint, peekCheckpoint } from '../core/checkpoint.ts'
 import { AuditError } from '../core/errors.ts'
 import { hashLength } from '../core/hash.ts'
@@ -14,11 +14,18 @@ import type { Cli } from './cli.ts'
 import { putFile } from './files.ts'
 import { needLog, withWriter } from './log.ts'
 
+export interface ExportedTree {
+  readonly origin: string
+  readonly size: number
+  readonly rootHash: string
+  readonly files: number
+}
+
 /**
  * Writes the tree as of the newest checkpoint, which covers the head: one is signed first where it does not. The
  * checkpoint is written last, so that whoever reads it finds everything that it covers.
  */
-export async function exportTiles(cli: Cli, folder: string): Promise<{ origin: string; size: number; files: number }> {
+export async function exportTiles(cli: Cli, folder: string): Promise<ExportedTree> {
   needLog(cli)
   const { origin, verifiers } = loadPublicKeys(cli.keys)
   const store = openSqliteStore({ file: cli.file, key: loadStorageKey(cli.keys), mode: 'read' })
@@ -38,7 +45,7 @@ export async function exportTiles(cli: Cli, folder: string): Promise<{ origin: s
     }
     cli.progress(undefined)
     putFile(join(folder, 'checkpoint'), note)
-    return { origin, size, files }
+    return { origin, size, rootHash: toHex(root), files }
   } finally {
     store.close()
   }

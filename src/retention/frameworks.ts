@@ -13,8 +13,12 @@ export interface Framework {
   readonly says: string
   readonly source: string
   readonly url: string
-  /** The level that entries with a flag get at least, where a preset is chosen. */
-  readonly levels: Readonly<Record<string, SecurityLevel>>
+  /** What entries are classified as, where a preset is chosen: settings of `intake.classification.rules`. */
+  readonly levels: readonly {
+    readonly when: { readonly present: readonly string[] }
+    readonly securityLevel: SecurityLevel
+    readonly complianceFlags: readonly string[]
+  }[]
 }
 
 export const frameworks = {
@@ -24,7 +28,7 @@ export const frameworks = {
     says: 'Providers and deployers of high-risk systems keep the automatically generated logs for at least six months.',
     source: 'Regulation (EU) 2024/1689, Articles 19(1) and 26(6)',
     url: 'https://eur-lex.europa.eu/eli/reg/2024/1689/oj',
-    levels: { gdpr_compliance: 'confidential' },
+    levels: [],
   },
   pci: {
     title: 'PCI DSS 4',
@@ -32,7 +36,13 @@ export const frameworks = {
     says: 'Audit log history is kept for at least twelve months, the last three of them ready for analysis.',
     source: 'PCI DSS 4.0.1, requirement 10.5.1',
     url: 'https://www.pcisecuritystandards.org/document_library/',
-    levels: { pci: 'confidential' },
+    levels: [
+      {
+        when: { present: ['userContext.financial', 'userContext.payment'] },
+        securityLevel: 'confidential',
+        complianceFlags: ['pci_dss'],
+      },
+    ],
   },
   hipaa: {
     title: 'HIPAA Security Rule',
@@ -40,7 +50,13 @@ export const frameworks = {
     says: 'Required documentation of actions and activities is kept for six years.',
     source: '45 CFR 164.316(b)(2)(i), with 164.312(b)',
     url: 'https://www.ecfr.gov/current/title-45/section-164.316',
-    levels: { hipaa_compliance: 'confidential' },
+    levels: [
+      {
+        when: { present: ['userContext.medical', 'userContext.hipaa_applicable'] },
+        securityLevel: 'confidential',
+        complianceFlags: ['hipaa_compliance'],
+      },
+    ],
   },
   soc2: {
     title: 'SOC 2',
@@ -48,7 +64,7 @@ export const frameworks = {
     says: 'No period is set; evidence has to cover the period under examination, which is a year as a rule.',
     source: 'AICPA Trust Services Criteria, CC7.2 and CC4.1',
     url: 'https://www.aicpa-cima.com/resources/download/2017-trust-services-criteria-with-revised-points-of-focus-2022',
-    levels: {},
+    levels: [],
   },
 } as const satisfies Readonly<Record<string, Framework>>
 

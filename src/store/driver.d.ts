@@ -9,6 +9,8 @@ declare module 'better-sqlite3-multiple-ciphers' {
     raw(): this
     /** Only the first column of each row. */
     pluck(): this
+    /** Integers as BigInt, so that none loses digits. */
+    safeIntegers(): this
   }
   export default class Database {
     constructor(file: string, options?: { readonly?: boolean; timeout?: number })

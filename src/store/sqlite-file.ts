@@ -69,6 +69,23 @@ export function openSqliteFile(options: OpenOptions): Connection {
   }
 }
 
+/**
+ * Opens a database of somebody else's, which is not encrypted: for reading only, and nothing in its schema is run.
+ *
+ * @throws AuditError `not_found`, `bad_format`, `busy`, `io`
+ */
+export function openForeignFile(file: string): Connection {
+  if (!existsSync(file)) throw new AuditError('not_found', `there is no file ${file}`)
+  if (!statSync(file).isFile() || !startsAsPlainSqlite(file)) {
+    throw new AuditError('bad_format', `${file} is not an SQLite database`)
+  }
+  return asAuditError(file, () => {
+    const connection = new Database(file, { readonly: true, timeout: lockTimeout })
+    connection.pragma('trusted_schema=OFF')
+    return connection
+  })
+}
+
 function checkPlace({ file, mode, key }: OpenOptions): void {
   const there = existsSync(file)
   if (mode === 'create') {

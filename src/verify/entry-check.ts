@@ -7,7 +7,7 @@
 import { equal, toHex } from '../core/bytes.ts'
 import type { Leaf } from '../core/entry.ts'
 import type { Finding, FindingType } from '../core/finding.ts'
-import { genesisHash, hashLength, leafHash, leafHashHex, writeNodeHash } from '../core/hash.ts'
+import { genesisHash, hashLength, leafHash, leafHashHex, writeHashHex, writeNodeHash } from '../core/hash.ts'
 import { parseLeaf } from '../core/leaf.ts'
 import { equalInConstantTime } from '../core/primitives.ts'
 import { epochOf, evolve, parseSealKey, type Seal, type SealKey, sealMac } from '../core/seal.ts'
@@ -139,8 +139,10 @@ interface Edge {
   readonly tiles: ReadonlyMap<number, Uint8Array>
 }
 
+type Tiles = Pick<LogReader, 'tile'>
+
 /** @returns `undefined` where tiles are missing */
-async function edgeAt(log: LogReader, size: number): Promise<Edge | undefined> {
+async function edgeAt(log: Tiles, size: number): Promise<Edge | undefined> {
   try {
     const read = await readTiles(log, size, tilesForRoot(size))
     const index = (level: number) => Math.floor(size / tileWidth ** (level + 1))
@@ -176,6 +178,9 @@ class Look {
   /** The entry and its neighbours, and the tiles in which their hashes stand. */
   readonly #near = new Map<number, StoredEntry>()
   readonly #leafTiles = new Map<number, Uint8Array | undefined>()
+  /** The tiles, and the edge under the head: as they are kept, or with what the links know better. */
+  #tiles: Tiles
+  #edge: Edge | undefined
   /** The hashes above the entry, level by level, as far as its tiles are full. */
   #above: Uint8Array[] = []
 
@@ -184,10 +189,12 @@ class Look {
     this.#head = known.head
     this.#seq = known.seq
     this.#known = known
+    this.#tiles = log
+    this.#edge = known.edge
   }
 
   async run(): Promise<Omit<CheckedEntry, 'durationMs'>> {
-    const { size, root } = this.#head
+    const { size } = this.#head
     const seq = this.#seq
     for await (const some of this.#log.entries(Math.max(0, seq - 1), Math.min(size, seq + 2))) {
       for (const entry of some) this.#near.set(entry.seq, entry)
@@ -201,10 +208,9 @@ class Look {
     this.#id = leaf?.id
     if (leaf === undefined) this.#find('tampered', 'format_invalid', `entry ${seq} ${problem}`)
     if (kept === undefined) {
-      this.#find('tampered', 'tree_mismatch', `the tree keeps no hash of entry ${seq}`)
+      this.#find('invalid', 'tree_mismatch', `the tree keeps no hash of entry ${seq}`)
     } else if (equalInConstantTime(computed, kept)) {
-      await this.#climb(computed)
-      const leads = this.#isUnder(this.#known.edge, root)
+      const leads = (await this.#leads(computed)) || (await this.#leadsByLinks(computed))
       if (!leads) this.#find('invalid', 'tree_mismatch', `the tree does not lead from entry ${seq} to the head`)
     } else {
       this.#blame(computed)
@@ -309,6 +315,37 @@ class Look {
     return before !== undefined && previousHash === leafHashHex(before.leaf)
   }
 
+  async #leads(computed: Uint8Array): Promise<boolean> {
+    await this.#climb(computed)
+    return this.#isUnder(this.#edge) && equalInConstantTime(this.#edge.root, this.#head.root)
+  }
+
+  /**
+   * Where the kept hash of another entry of the tile is gone or was changed, that is no fault of this one: the link of the
+   * entry behind it knows the hash too, and the head tells whether it is right.
+   */
+  async #leadsByLinks(computed: Uint8Array): Promise<boolean> {
+    const index = Math.floor(this.#seq / tileWidth)
+    const from = index * tileWidth
+    const kept = this.#leafTiles.get(index)
+    const hashes = new Uint8Array(Math.min(tileWidth, this.#head.size - from) * hashLength)
+    hashes.set(kept?.subarray(0, hashes.length) ?? [])
+    for await (const some of this.#log.entries(from, Math.min(from + tileWidth + 1, this.#head.size))) {
+      for (const { seq, leaf: bytes } of some) {
+        const { leaf } = parseLeaf(bytes)
+        if (leaf?.seq === seq && seq > from) writeHashHex(hashes, (seq - 1 - from) * hashLength, leaf.previousHash)
+      }
+    }
+    if (!equalInConstantTime(hashAt(hashes, this.#seq), computed)) return false
+    const isFull = hashes.length === tileWidth * hashLength
+    this.#leafTiles.set(index, hashes)
+    this.#tiles = {
+      tile: async (level, at) => (level === 0 && at === index ? hashes : await this.#log.tile(level, at)),
+    }
+    if (!isFull) this.#edge = await edgeAt(this.#tiles, this.#head.size)
+    return await this.#leads(computed)
+  }
+
   /** Computes the hash of each full tile from the tile itself, in which the one below must stand. */
   async #climb(computed: Uint8Array): Promise<void> {
     this.#above = [computed]
@@ -324,9 +361,9 @@ class Look {
     }
   }
 
-  /** Whether the hashes above the entry stand in an edge that leads to a root. */
-  #isUnder(edge: Edge | undefined, root?: Uint8Array): edge is Edge {
-    if (edge === undefined || (root !== undefined && !equalInConstantTime(edge.root, root))) return false
+  /** Whether the entry, or the hash above it that stands for its tile, stands in an edge. */
+  #isUnder(edge: Edge | undefined): edge is Edge {
+    if (edge === undefined) return false
     let level = 0
     while ((Math.floor(this.#seq / tileWidth ** (level + 1)) + 1) * tileWidth ** (level + 1) <= edge.size) level++
     const tile = edge.tiles.get(level)
@@ -363,7 +400,7 @@ class Look {
     const seal = await this.#sealOver()
     if (seal !== undefined && seal.epoch === epoch) {
       if (epoch < keys.first.epoch) return 'unchecked'
-      const edge = seal.size === this.#head.size ? this.#known.edge : await edgeAt(this.#log, seal.size)
+      const edge = seal.size === this.#head.size ? this.#edge : await edgeAt(this.#tiles, seal.size)
       const mac = this.#isUnder(edge) && sealMac(keys.of(epoch), seal.size, edge.root)
       if (mac && equalInConstantTime(mac, Uint8Array.from(seal.mac))) return 'valid'
     }

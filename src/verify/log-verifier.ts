@@ -47,8 +47,8 @@ export interface VerifyOptions {
   readonly projections?: readonly (() => AsyncIterable<Finding>)[]
   /** Where an earlier check of this log stopped, as its `onProgress` last said. */
   readonly resume?: VerifyPosition
-  /** Given each leaf that could be read, in order, whatever was found about it. */
-  readonly onLeaf?: (leaf: Leaf) => void
+  /** Given each leaf that could be read, in order, whatever was found about it, and what is kept of its sealed values. */
+  readonly onLeaf?: (leaf: Leaf, content: Uint8Array) => void
   /** Told after each tile. */
   readonly onProgress?: (position: VerifyPosition, size: number) => void
   readonly signal?: AbortSignal
@@ -307,7 +307,7 @@ class Walk {
       if (leaf.operation === 'key.rotated' && leaf.kind === 'control') {
         this.#signatures.rotation(seq, leaf, this.#edge.root())
       }
-      this.#options.onLeaf?.(leaf)
+      this.#options.onLeaf?.(leaf, content)
       const isGone = content.length === 0 && this.#declared?.hasContentGone(seq)
       if (!isGone) checkDisclosures(this.#findings, leaf, content, seq, this.#options.deep ?? false)
     }

@@ -111,10 +111,10 @@ describe('a log on the command line', () => {
     expect(statSync(out).mode & 0o077).toBe(0)
     expect((await home.run(['export', '--format', 'pdf'])).code).toBe(2)
     expect(await home.json(['status'])).toMatchObject([
-      { origin: 'example.com/cli', size: 3, signed: 3, anchored: 3, openIntents: 0, encrypted: true },
+      { origin: 'example.com/cli', size: 4, signed: 4, anchored: 4, openIntents: 0, encrypted: true },
     ])
     expect((await home.run(['doctor'])).code).toBe(0)
-    expect(await home.json(['checkpoint', '--sign'])).toMatchObject([{ origin: 'example.com/cli', size: 3 }])
+    expect(await home.json(['checkpoint', '--sign'])).toMatchObject([{ origin: 'example.com/cli', size: 4 }])
     expect((await home.run(['init'])).code).toBe(1)
   })
 

@@ -20,6 +20,7 @@ test('every error has its exit code, and where a log is judged some mean that no
     newer_schema: [1, 4],
     damaged: [3, 3],
     frozen: [1, 1],
+    not_allowed: [1, 1],
     closed: [1, 1],
     busy: [75, 75],
     io: [1, 4],

@@ -2,18 +2,25 @@ import { accessSync, constants, existsSync, readdirSync, statfsSync, statSync } 
 import { basename, dirname, join } from 'node:path'
 import type { Command } from 'commander'
 import { FileAnchor } from '../../append/anchor.ts'
+import { systemWorld } from '../../append/clock.ts'
 import { haveKeys, loadKeys, loadPublicKeys, loadStorageKey } from '../../append/keys.ts'
 import { anchorFile, indexFile } from '../../append/places.ts'
 import { equal } from '../../core/bytes.ts'
 import { openCheckpoint } from '../../core/checkpoint.ts'
+import { parseLeaf } from '../../core/leaf.ts'
+import { parseTime } from '../../core/time.ts'
 import { rootAt } from '../../core/tree.ts'
 import { LogIndex } from '../../index/log-index.ts'
 import { checkNodeVersion } from '../../node-version.ts'
+import { shortfalls } from '../../retention/frameworks.ts'
 import { openSqliteStore, type SqliteStore } from '../../store/sqlite.ts'
 import { readTiles } from '../../store/tiles.ts'
+import { probeClock, probeDisk } from '../../trail/degraded.ts'
+import { openReader } from '../../trail/reader.ts'
 import type { Cli } from '../cli.ts'
 import { type ExitCode, exitCodes } from '../failure.ts'
 import type { Act } from '../flags.ts'
+import { openAlerts } from '../open-alerts.ts'
 import { count, jsonLine, visible } from '../text.ts'
 
 interface Check {
@@ -41,11 +48,13 @@ async function doctor(cli: Cli): Promise<ExitCode> {
       checks.push({ name, ...fail((error as Error).message) })
     }
   }
-  const { file, keys } = cli
   await check('node', () => {
     checkNodeVersion()
     return ok(`Node ${process.versions.node}`)
   })
+  await check('config', () => configuration(cli))
+  if (checks.some(({ result }) => result === 'fail')) return await tell(cli, checks)
+  const { file, keys } = cli
   await check('keys', () => keysFolder(keys))
   await check('log', () => logFile(file))
   let store: SqliteStore | undefined
@@ -59,10 +68,18 @@ async function doctor(cli: Cli): Promise<ExitCode> {
     const log = store
     await check('anchor', () => anchorAgrees(log, keys))
     await check('index', () => indexInStep(log, file, keys))
+    await check('frozen', () => frozenOrNot(log))
+    await check('clock', () => clockAhead(log))
     log.close()
+    await check('alerts', () => alertsOpen(file, keys))
   }
   await check('disk', () => diskSpace(file))
   await check('spill', () => spillWaiting(file))
+  await check('retention', () => periods(cli))
+  return await tell(cli, checks)
+}
+
+async function tell(cli: Cli, checks: readonly Check[]): Promise<ExitCode> {
   const failed = checks.some(({ result }) => result === 'fail')
   if (cli.json) await cli.print(jsonLine({ ok: !failed, checks }))
   else await cli.print(checks.map(found => line(cli, found)).join(''))
@@ -72,7 +89,16 @@ async function doctor(cli: Cli): Promise<ExitCode> {
 const colours = { ok: 'green', warn: 'yellow', fail: 'red' } as const
 
 function line(cli: Cli, { name, result, message }: Check): string {
-  return `${cli.style(colours[result], result.padEnd(4))}  ${name.padEnd(6)}  ${visible(message)}\n`
+  return `${cli.style(colours[result], result.padEnd(4))}  ${name.padEnd(9)}  ${visible(message)}\n`
+}
+
+async function configuration(cli: Cli): Promise<Said> {
+  const { file, environment } = await cli.config()
+  return ok(
+    file === undefined
+      ? 'no file: what is not said by flags and variables has its default'
+      : `${file}, for ${environment}`,
+  )
 }
 
 function keysFolder(keys: string): Said {
@@ -128,10 +154,45 @@ async function indexInStep(log: SqliteStore, file: string, keys: string): Promis
   }
 }
 
+function frozenOrNot(log: SqliteStore): Said {
+  if (!log.head()?.frozen) return ok('it takes entries')
+  return warn('it is frozen, and takes no entries but those about itself: unfreeze lifts that')
+}
+
+function clockAhead(log: SqliteStore): Said {
+  const size = log.head()?.size ?? 0
+  const newest = [...log.entries(size - 1, size)].flat()[0]
+  const time = parseTime((newest && parseLeaf(newest.leaf).leaf?.time) ?? '') ?? 0
+  const fault = probeClock(systemWorld().now(), time)
+  return fault === undefined ? ok('not behind the newest entry') : warn(fault.message)
+}
+
+async function alertsOpen(file: string, keys: string): Promise<Said> {
+  const reader = await openReader({ file, keys })
+  try {
+    const open = Object.entries(await openAlerts(reader)).filter(([, n]) => n > 0)
+    if (open.length === 0) return ok('none open')
+    return warn(`${open.map(([severity, n]) => `${n} ${severity}`).join(', ')}: see alerts`)
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Whether content is kept as long as the frameworks that were chosen ask for. */
+async function periods(cli: Cli): Promise<Said> {
+  const { retention } = (await cli.config()).config
+  const short = shortfalls(retention)
+  return short.length > 0
+    ? warn(short.join('; '))
+    : ok(`content is kept for ${count(retention.days, 'day', 'days')} or longer`)
+}
+
 /** Less than this is too little to go on for long. */
 const littleSpace = 512 * 1024 * 1024
 
-function diskSpace(file: string): Said {
+async function diskSpace(file: string): Promise<Said> {
+  const fault = existsSync(file) ? await probeDisk(file) : undefined
+  if (fault !== undefined) return fail(fault.message)
   let folder = dirname(file)
   while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder)
   const { bavail, bsize } = statfsSync(folder)

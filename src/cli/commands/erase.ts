@@ -3,7 +3,6 @@ import type { Command } from 'commander'
 import { loadStorageKey } from '../../append/keys.ts'
 import { openSubjectKeys } from '../../append/subject-keys.ts'
 import { eraseSubject } from '../../retention/erasure.ts'
-import { defaultErasureSettings } from '../../retention/settings.ts'
 import type { Cli } from '../cli.ts'
 import { type ExitCode, exitCodes } from '../failure.ts'
 import { type Act, repeated } from '../flags.ts'
@@ -27,7 +26,8 @@ export function registerErase(program: Command, act: Act): void {
 }
 
 async function erase(cli: Cli, { subject, path, dryRun = false }: Options): Promise<ExitCode> {
-  const subjectPaths = path ?? defaultErasureSettings.subjectPaths
+  const { config } = await cli.config()
+  const subjectPaths = path ?? config.erasure.subjectPaths
   const keys = openSubjectKeys({ folder: cli.keys, storage: loadStorageKey(cli.keys) }, 'write')
   try {
     return await withLog(cli, async ({ reader, writer }) => {

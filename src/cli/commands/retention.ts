@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander'
+import { archiveTo } from '../../retention/archive.ts'
 import { runRetention } from '../../retention/retention.ts'
-import { defaultRetentionSettings } from '../../retention/settings.ts'
 import type { Cli } from '../cli.ts'
 import { type Act, integer } from '../flags.ts'
 import { withLog } from '../log.ts'
@@ -22,9 +22,11 @@ export function registerRetention(program: Command, act: Act): void {
 }
 
 async function retention(cli: Cli, { dryRun = false, days }: Options): Promise<undefined> {
-  const settings = { ...defaultRetentionSettings, ...(days === undefined ? {} : { days }) }
-  await withLog(cli, async ({ reader, writer, world }) => {
-    const parts = { reader, remove: writer.remove, now: () => world.now() }
+  const { config } = await cli.config()
+  const settings = { ...config.retention, ...(days === undefined ? {} : { days }) }
+  await withLog(cli, async ({ quietReader: reader, writer, world }) => {
+    const archive = settings.archive && archiveTo(settings.archive, { reader, sign: writer.checkpoint })
+    const parts = { reader, remove: writer.remove, now: () => world.now(), ...(archive && { archive }) }
     let removed = 0
     const onStep = (entries: number) => {
       removed += entries

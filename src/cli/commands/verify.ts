@@ -3,8 +3,10 @@ import { anchorFile } from '../../append/places.ts'
 import { readPrivateFile } from '../../append/private-file.ts'
 import { AuditError } from '../../core/errors.ts'
 import type { Trust, VerificationReport } from '../../core/finding.ts'
+import { formatRanges } from '../../core/ranges.ts'
 import { parseSealKey } from '../../core/seal.ts'
 import { parseVkey } from '../../core/vkey.ts'
+import type { BundleReport } from '../../export/verify-bundle.ts'
 import { openReader } from '../../trail/reader.ts'
 import type { Cli } from '../cli.ts'
 import { CliError, type ExitCode, exitCodes, UsageError } from '../failure.ts'
@@ -13,6 +15,7 @@ import { readWhole, strictText } from '../input.ts'
 import { needLog } from '../log.ts'
 import { count, jsonLine, shown, visible } from '../text.ts'
 import { reportUnreadable } from '../unreadable.ts'
+import { judgeBundle } from './verify-bundle.ts'
 
 interface Options {
   readonly complete?: boolean
@@ -22,6 +25,7 @@ interface Options {
   readonly sealKey?: string
   readonly vkey?: string[]
   readonly deep?: boolean
+  readonly bundle?: string
 }
 
 /** Findings that a person is shown. */
@@ -42,6 +46,7 @@ export function registerVerify(program: Command, act: Act): void {
       repeated,
     )
     .option('--deep', 'also check every value, and the index against the log')
+    .option('--bundle <file>', 'check an exported bundle instead of the log: neither log nor keys are needed')
     .action(act(verify, 'judging'))
 }
 
@@ -49,7 +54,17 @@ async function verify(cli: Cli, options: Options): Promise<ExitCode> {
   const anchors = (options.anchor ?? []).map(file => strictText(readWhole(file, exitCodes.cannotTell)))
   const sealKey = options.sealKey === undefined ? undefined : readSealKey(options.sealKey)
   const vkeys = options.vkey === undefined ? undefined : vkeysOf(options.vkey)
-  const { from, to, deep } = options
+  const { from, to, deep, bundle } = options
+  if (bundle !== undefined) {
+    if ((from ?? to ?? deep ?? sealKey) !== undefined) {
+      throw new UsageError('--bundle goes with --vkey, --anchor and --complete only')
+    }
+    const report = await judgeBundle(bundle, { anchors, vkeys: vkeys ?? [] })
+    await cli.print(cli.json ? jsonLine(report) : bundleText(cli, report))
+    return report.valid && report.undecided.length > 0
+      ? exitCodes.cannotTell
+      : exitOfReport(report, options.complete === true)
+  }
   if (from !== undefined && to !== undefined && from > to) throw new UsageError('--from is behind --to')
   const report = await judge(cli, { from, to, deep, anchors, sealKey, vkeys })
   cli.progress(undefined)
@@ -138,6 +153,18 @@ export function trustText(trust: Trust): string {
       return `${trust}: ${count(n, 'witness has', 'witnesses have')} signed it too`
     }
   }
+}
+
+function bundleText(cli: Cli, report: BundleReport): string {
+  const { origin, whole, values, undecided } = report
+  const which = whole === undefined ? 'a selection: what else there is cannot be told from it' : formatRanges(whole)
+  const lines = [
+    `  log       ${visible(origin)}`,
+    `  holds     ${which === '' ? 'nothing' : which}`,
+    `  values    ${values.open} open, ${values.closed} closed`,
+  ]
+  section(cli, lines, 'What could not be judged', undecided, visible)
+  return `${reportText(cli, report)}\n${lines.join('\n')}\n`
 }
 
 function reportText(cli: Cli, report: VerificationReport): string {
