@@ -226,7 +226,9 @@ export class GuardedLog<Call> {
    *
    * @throws AuditError `not_allowed`, and as `exportEntries`
    */
-  async export(request: Omit<ExportRequest, 'reader' | 'partOf' | 'record' | 'actor' | 'mayOpen'>): Promise<ExportSummary> {
+  async export(
+    request: Omit<ExportRequest, 'reader' | 'partOf' | 'record' | 'actor' | 'mayOpen'>,
+  ): Promise<ExportSummary> {
     await this.require('export', 'export')
     const { filter = {}, format } = request
     compileFilter(filter)

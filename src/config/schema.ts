@@ -11,7 +11,7 @@ import { defaultRetentionSettings } from '../retention/settings.ts'
 import { accessSection } from './sections/access.ts'
 import { detectionSection } from './sections/detection.ts'
 import { governanceSection } from './sections/governance.ts'
-import { defaultIndexSettings, indexSection } from './sections/index-section.ts'
+import { indexSection } from './sections/index-section.ts'
 import { intakeSection } from './sections/intake.ts'
 import { defaultLogSettings, logSection } from './sections/log.ts'
 import { defaultLoggingSettings, loggingSection } from './sections/logging.ts'
@@ -26,7 +26,7 @@ export type Environment = (typeof environments)[number]
 
 export const configSchema = z.strictObject({
   log: logSection.describe('Where the log is, and how entries go in.'),
-  index: indexSection.describe('What is derived from the log to answer questions.'),
+  index: indexSection.describe('How the index beside the log is kept.'),
   intake: intakeSection.describe('What is taken out of entries on their way in, and how they are classified.'),
   governance: governanceSection.describe('What memories may be like, and what happens when one is not.'),
   metrics: metricsSection.describe('What is measured, and when somebody is told.'),
@@ -49,7 +49,7 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
 export function defaultConfig(environment: Environment, env: NodeJS.ProcessEnv): DeepReadonly<Config> {
   return {
     log: { file: defaultLogFile(env), keys: defaultKeysFolder(env), ...defaultLogSettings },
-    index: defaultIndexSettings,
+    index: {},
     intake: defaultIntakeSettings,
     governance: governanceSettingsFor(environment),
     metrics: defaultMetricsSettings,

@@ -58,6 +58,8 @@ export class Scrubber {
   #lastPassMs: number | undefined
   #entries = 0
   #busyMs = 0
+  /** Entries that the last stretch went over. */
+  #walked = 0
   /** Entries that are checked in a millisecond, as far as known. */
   #rate: number | undefined
   /** Until when it must rest, and until when it need not rest for longer than that. */
@@ -72,11 +74,19 @@ export class Scrubber {
     this.#clock = clock ?? (() => performance.now())
   }
 
-  /** Begins, where it was when it was stopped last. Nothing of it keeps the process alive. */
+  /**
+   * Checks what an opening shall, and begins to walk, where it was when it was stopped last. A log that cannot be read is a
+   * fault, and is tried again. Nothing of it keeps the process alive.
+   */
   async start(): Promise<void> {
     if (this.#isRunning) return
     this.#isRunning = true
     this.#stop = new AbortController()
+    try {
+      await this.checkOpening()
+    } catch (error) {
+      this.#fault(error)
+    }
     await this.#recallPlace()
     this.#schedule(0)
   }
@@ -122,14 +132,14 @@ export class Scrubber {
   }
 
   /**
-   * Checks what an opening shall: the head, the anchors, and the newest entries. Tells the event stream, with the scope
+   * Checks the head, the anchors, and the newest entries: at most a tile of them. Tells the event stream, with the scope
    * `opening`.
    *
    * @throws AuditError when the log cannot be read
    */
   async checkOpening(): Promise<CheckedEvent> {
-    const size = await this.#sizeNow()
-    const from = Math.max(0, Math.floor((size - 1) / tileWidth) * tileWidth)
+    this.#size = await this.#sizeNow()
+    const from = Math.max(0, Math.floor((this.#size - 1) / tileWidth) * tileWidth)
     return this.#tell('opening', await this.#reader.verify({ from }))
   }
 
@@ -146,7 +156,10 @@ export class Scrubber {
     this.#size = size
     this.#entries += entries
     this.#busyMs += took
-    if (entries >= tileWidth) this.#rate = (this.#rate ?? entries / took) * 0.7 + (entries / took) * 0.3
+    // Entries that went by retention are walked over too.
+    this.#walked = Math.min(to, size) - from
+    const rate = this.#walked / took
+    if (this.#walked >= tileWidth) this.#rate = (this.#rate ?? rate) * 0.7 + rate * 0.3
     if (to >= size) this.#endPass()
     else this.#next = to
     await this.#keepPlace()
@@ -171,20 +184,20 @@ export class Scrubber {
 
   async #work(): Promise<void> {
     const started = this.#clock()
-    let entries = 0
+    this.#walked = 0
     try {
-      entries = (await this.checkNext()).entries
+      await this.checkNext()
     } catch (error) {
       if (this.#stop.signal.aborted) return
-      const message = `the log cannot be checked: ${error instanceof Error ? error.message : String(error)}`
-      this.#events.emit({ type: 'fault', where: 'scrubber', message })
+      this.#fault(error)
     }
     const ended = this.#clock()
     const took = ended - started
     const { passMs, everyMs, maxShare } = this.#settings
     // Of a core, no more than its share: a stretch of 50 ms at 5 % is followed by 950 ms of rest.
     this.#restUntil = ended + took * (1 / maxShare - 1)
-    const due = entries === 0 ? everyMs : Math.min(everyMs, (passMs * entries) / (this.#size ?? entries))
+    const part = this.#walked / (this.#size ?? 0)
+    const due = part > 0 ? Math.min(everyMs, passMs * part) : everyMs
     const next = this.#isHurried() ? this.#restUntil : Math.max(this.#restUntil, started + due)
     this.#schedule(next - ended)
   }
@@ -218,14 +231,18 @@ export class Scrubber {
     return event
   }
 
+  #fault(error: unknown): void {
+    const message = `the log cannot be checked: ${error instanceof Error ? error.message : String(error)}`
+    this.#events.emit({ type: 'fault', where: 'scrubber', message })
+  }
+
   // Its place. Whoever can write beside the log can write this: it is a hint, and is believed as far as it makes sense.
 
   async #recallPlace(): Promise<void> {
     try {
       const found = /^{"v":1,"next":(\d{1,15}),"passes":(\d{1,15})}$/.exec(await readFile(this.#placeFile, 'utf8'))
       const next = Number(found?.[1] ?? 0)
-      this.#size = await this.#sizeNow()
-      const makesSense = next % tileWidth === 0 && next < this.#size
+      const makesSense = next % tileWidth === 0 && next < (this.#size ?? 0)
       this.#next = makesSense ? next : 0
       this.#passes = makesSense ? Number(found?.[2] ?? 0) : 0
     } catch {

@@ -3,8 +3,9 @@
  * step of an alert's life is an entry of the log.
  */
 import { IdSource, type World } from '../append/clock.ts'
-import type { WriteControl } from '../core/control.ts'
-import type { Actor } from '../core/entry.ts'
+import { captureEntry } from '../core/capture.ts'
+import { ownComponent, type WriteControl } from '../core/control.ts'
+import type { Actor, EntryInput } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
 import type { AppendedEntry, AuditEvent, CheckedEvent, EventStream } from '../core/events.ts'
 import type { Finding, FindingType, Severity } from '../core/finding.ts'
@@ -18,6 +19,7 @@ import {
   type Alert,
   alertOperations,
   type Evidence,
+  formatStep,
   type HandledStep,
   isAlertEntry,
   parseStep,
@@ -34,7 +36,7 @@ import { commandSink } from './sinks/command.ts'
 import { type LogLine, logLineSink } from './sinks/log-line.ts'
 import { type AlertNotice, type AlertSink, type SinkStatistics, Sinks } from './sinks/sink.ts'
 import { webhookSink } from './sinks/webhook.ts'
-import { chainSeverity, placesOf, type ReportedEvent, reportedSighting, typeOfStatus } from './tampering.ts'
+import { chainSeverity, evidenceOf, placesOf, type ReportedEvent, reportedSighting, typeOfStatus } from './tampering.ts'
 
 export interface TamperDetectorOptions extends Omit<ResponseMeans, 'sinks'> {
   /** Listened to, and told of what changes. */
@@ -285,14 +287,7 @@ export class TamperDetector {
       if (!this.#see(sighting).isNew) continue
       // What is known already is no new event, however often a check comes by.
       this.#count(
-        some.map(({ type, seq, id, message }) => ({
-          time: formatTime(at),
-          type,
-          component: sighting.component,
-          message,
-          ...(seq === undefined ? {} : { seq }),
-          ...(id === undefined ? {} : { id }),
-        })),
+        some.map(found => evidenceOf(found, sighting.component, at)),
         at,
       )
     }
@@ -433,16 +428,18 @@ export class TamperDetector {
   }
 
   async #handle(kind: HandledStep['step'], id: string, { actor, note }: AlertAct): Promise<Alert> {
-    if (typeof actor?.type !== 'string' || typeof actor.id !== 'string') {
-      throw badInput('$.actor', 'must say who it is, with type and id')
-    }
+    if (actor === undefined) throw badInput('$.actor', 'must say who it is, with type and id')
     if (note !== undefined && (typeof note !== 'string' || note.length > maxNote)) {
       throw badInput('$.note', `must be a text of at most ${maxNote} characters`)
     }
     if (kind === 'commented' && !note) throw badInput('$.note', 'must say something')
     const alert = await this.#find(id)
     if (isAlready(kind, alert)) return alert
-    await this.#take({ step: kind, alert: id, time: this.#now(), actor, ...(note && { note }) })
+    const step = { step: kind, alert: id, time: this.#now(), actor, ...(note && { note }) }
+    // What no entry can hold is refused now, not when it is written.
+    const entry = { ...formatStep(step), component: ownComponent } as unknown as EntryInput
+    captureEntry(entry, { id: this.#ids.next(step.time), time: step.time, control: true })
+    await this.#take(step)
     const changed = this.#book.get(id) ?? alert
     if (kind !== 'commented') this.#tell(kind, id)
     return changed

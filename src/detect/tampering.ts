@@ -1,5 +1,6 @@
 /** What checks say, as something worth an alert: which part of the log it is about, how bad, how sure. */
-import { type Finding, type FindingType, finding, type Severity } from '../core/finding.ts'
+import { type Finding, type FindingType, finding, findingTypes, type Severity, severities } from '../core/finding.ts'
+import { badInput } from '../core/json.ts'
 import { rangesOf } from '../core/ranges.ts'
 import { formatTime, type Micros } from '../core/time.ts'
 import type { VerificationStatus } from '../verify/cryptographic-verifier.ts'
@@ -52,6 +53,11 @@ export const typeOfStatus: Readonly<
   error: { type: 'suspicious_pattern', severity: 'low' },
 }
 
+/** A text as an entry can hold it: what is found may have been written to be refused. */
+function told(text: string): string {
+  return text.slice(0, 1000).toWellFormed()
+}
+
 /** Findings that belong into one alert. */
 export interface Place {
   readonly sighting: Sighting
@@ -75,7 +81,7 @@ export function placesOf(
   const chain = chainSeverity(checked === 0 ? 0 : ((checked - broken) / checked) * 100)
   const places: Place[] = []
   for (const [type, all] of Map.groupBy(findings, ({ type }) => type)) {
-    const isOfEntry = ({ seq }: Finding) => seq !== undefined && !ofTheWhole.has(type)
+    const isOfEntry = ({ seq }: Finding) => isPlace(seq) && !ofTheWhole.has(type)
     const whole = all.filter(found => !isOfEntry(found))
     if (whole.length > 0) places.push(placeOf(whole, at, `${type} of the ${componentOf[type]}`))
     const owned = Map.groupBy(all.filter(isOfEntry), ({ seq }) => ownerOf(type, seq!))
@@ -88,6 +94,11 @@ export function placesOf(
     if (sighting.type !== 'chain_break') return place
     return { ...place, sighting: { ...sighting, severity: worse(sighting.severity, chain) } }
   })
+}
+
+/** Whether it is the number of an entry: what is found in a forged log may be anything. */
+function isPlace(seq: number | undefined): seq is number {
+  return seq !== undefined && Number.isSafeInteger(seq) && seq >= 0
 }
 
 /** Findings at entries that follow each other. */
@@ -103,13 +114,14 @@ function neighbours(findings: readonly Finding[]): Finding[][] {
 
 function placeOf(findings: readonly Finding[], at: Micros, key?: string): Place {
   const { type, severity, message } = findings[0]!
-  const seqs = new Set(findings.flatMap(({ seq }) => seq ?? []))
+  const seqs = new Set(findings.flatMap(({ seq }) => (isPlace(seq) ? seq : [])))
   const entries = rangesOf([...seqs].sort((a, b) => a - b))
   const component = componentOf[type]
   const sighting: Sighting = {
     type,
     severity: findings.reduce((worst, found) => worse(worst, found.severity), severity),
-    description: seqs.size < 2 ? message : `${seqs.size} entries from ${entries[0]![0]} on, the first: ${message}`,
+    description:
+      seqs.size < 2 ? told(message) : `${seqs.size} entries from ${entries[0]![0]} on, the first: ${told(message)}`,
     component,
     source: 'check',
     confidence,
@@ -121,16 +133,21 @@ function placeOf(findings: readonly Finding[], at: Micros, key?: string): Place 
   return { sighting, findings }
 }
 
-function evidenceOf({ type, seq, id, message, expected, actual }: Finding, component: string, at: Micros): Evidence {
+/** A finding as an alert shows it. */
+export function evidenceOf(
+  { type, seq, id, message, expected, actual }: Finding,
+  component: string,
+  at: Micros,
+): Evidence {
   return {
     time: formatTime(at),
     type,
     component,
-    message,
+    message: told(message),
     ...(seq === undefined ? {} : { seq }),
-    ...(id === undefined ? {} : { id }),
-    ...(expected === undefined ? {} : { expected }),
-    ...(actual === undefined ? {} : { actual }),
+    ...(id === undefined ? {} : { id: told(id) }),
+    ...(expected === undefined ? {} : { expected: told(expected) }),
+    ...(actual === undefined ? {} : { actual: told(actual) }),
   }
 }
 
@@ -150,9 +167,16 @@ export interface ReportedEvent {
   readonly confidence?: number
 }
 
+/** @throws AuditError `bad_input` for a type or severity that there is not */
 export function reportedSighting(event: ReportedEvent, at: Micros): Sighting {
-  const { type, severity = finding(type, '').severity, description, seq, entryId } = event
-  const component = event.component ?? componentOf[type]
+  const { type, seq } = event
+  if (!findingTypes.includes(type)) throw badInput('$.type', `must be one of ${findingTypes.join(', ')}`)
+  const severity = event.severity ?? finding(type, '').severity
+  if (!severities.includes(severity)) throw badInput('$.severity', `must be one of ${severities.join(', ')}`)
+  if (seq !== undefined && !isPlace(seq)) throw badInput('$.seq', 'must be the number of an entry')
+  const description = told(event.description)
+  const component = told(event.component ?? componentOf[type])
+  const id = event.entryId === undefined ? undefined : told(event.entryId)
   return {
     type,
     severity,
@@ -161,7 +185,7 @@ export function reportedSighting(event: ReportedEvent, at: Micros): Sighting {
     source: 'report',
     confidence: event.confidence ?? confidence,
     entries: seq === undefined ? [] : [[seq, seq]],
-    ids: entryId === undefined ? [] : [entryId],
+    ids: id === undefined ? [] : [id],
     evidence: [
       {
         time: formatTime(at),
@@ -169,9 +193,9 @@ export function reportedSighting(event: ReportedEvent, at: Micros): Sighting {
         component,
         message: description,
         ...(seq === undefined ? {} : { seq }),
-        ...(entryId === undefined ? {} : { id: entryId }),
+        ...(id === undefined ? {} : { id }),
       },
     ],
-    ...(seq === undefined && entryId === undefined && { key: `${type} of the ${component}` }),
+    ...(seq === undefined && id === undefined && { key: `${type} of the ${component}` }),
   }
 }

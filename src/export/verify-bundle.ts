@@ -10,7 +10,7 @@ import { type Finding, type FindingType, finding, type Trust, type VerificationR
 import { genesisHash, leafHash } from '../core/hash.ts'
 import { canonicalize, parseJson } from '../core/json.ts'
 import { parseLeaf } from '../core/leaf.ts'
-import type { Verifier } from '../core/note.ts'
+import { signatureTypes, type Verifier } from '../core/note.ts'
 import { checkConsistency, checkInclusion } from '../core/proof.ts'
 import { gapsIn, type Range, unite } from '../core/ranges.ts'
 import { commitment, formatPreimage, saltOf } from '../core/sealed.ts'
@@ -82,6 +82,9 @@ export async function verifyBundle(
   }
   return { ...check.report(), durationMs: clock() - started }
 }
+
+/** The types of the two keys of a log, in their order. */
+const signingTypes = [signatureTypes.ed25519, signatureTypes.mldsa44Cosignature]
 
 /** Findings that are listed; the others are counted. */
 const maxListed = 10_000
@@ -204,8 +207,9 @@ class BundleCheck {
     const texts = [...rotations.map(rotation => rotation.vkeys), vkeys]
     const generations = texts.map(pair => {
       const keys = pair.flatMap(parsedKey)
-      // A log signs with two keys. Fewer, or those of another, would be a way to have one signature less to forge.
-      if (pair.length !== 2 || keys.length !== 2 || keys.some(({ name }) => name !== origin)) {
+      // A log signs with one key of each type. Any other pair would be a way to have one signature less to forge.
+      const isRight = ({ name, type }: Verifier, i: number) => name === origin && type === signingTypes[i]
+      if (pair.length !== 2 || keys.length !== 2 || !keys.every(isRight)) {
         this.#find('signature_invalid', `the bundle does not name the two keys of ${origin}`)
       }
       return keys
@@ -216,7 +220,9 @@ class BundleCheck {
     })
     const isKnown = this.#pinned.some(known => texts.some(pair => known.every(({ vkey }) => pair.includes(vkey))))
     if (this.#pinned.length > 0 && !isKnown) {
-      this.#find('signature_invalid', 'the keys that the bundle names are not the keys that are known outside it')
+      const message =
+        'the keys that the bundle names are not the keys that are known outside it, as far as those were given'
+      this.#find('signature_invalid', message)
     }
     return generations
   }
@@ -224,7 +230,8 @@ class BundleCheck {
   /** A checkpoint from elsewhere must be signed by the log's keys and lie on the way to the bundle's. */
   #anchor(note: string, generations: readonly (readonly Verifier[])[]): void {
     const { origin, consistency } = this.#header!
-    const tried = generations.map(keys => open(note, origin, keys))
+    const known = this.#pinned.map(pair => pair.map(({ key }) => key))
+    const tried = [...generations, ...known].map(keys => open(note, origin, keys))
     const opened = tried.find(result => typeof result !== 'string')
     if (opened === undefined) {
       const theirs = peekCheckpoint(note)?.origin
@@ -233,18 +240,18 @@ class BundleCheck {
       } else this.#find('signature_invalid', `the anchor is not signed by the log's keys: ${tried.at(-1)}`)
       return
     }
-    const known = opened.checkpoint
+    const { size, root } = opened.checkpoint
     const signed = this.#checkpoint
     if (signed === undefined) return
-    const proof = known.size === signed.size ? [] : consistency.find(({ size }) => size === known.size)?.path
+    const proof = size === signed.size ? [] : consistency.find(known => known.size === size)?.path
     if (proof === undefined) {
-      const which = `${known.size} entries, and the bundle has no proof that leads from there to its ${signed.size}`
+      const which = `${size} entries, and the bundle has no proof that leads from there to its ${signed.size}`
       this.#undecided.push(`the anchor is of ${which}: export it again with this anchor`)
-    } else if (checkConsistency(proof, known.size, signed.size, known.root, signed.root)) {
+    } else if (checkConsistency(proof, size, signed.size, root, signed.root)) {
       this.#anchored = true
     } else {
-      const roots = { expected: toHex(known.root), actual: toHex(signed.root) }
-      this.#find('fork', `the log of the bundle is not the one that was signed at ${known.size} entries`, roots)
+      const roots = { expected: toHex(root), actual: toHex(signed.root) }
+      this.#find('fork', `the log of the bundle is not the one that was signed at ${size} entries`, roots)
     }
   }
 

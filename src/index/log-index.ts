@@ -50,6 +50,8 @@ export interface LogIndexOptions {
    */
   readonly settled?: LogSource
   readonly origin: string
+  /** Entries in the log when its index is opened: in one as good as empty, no index is missed. */
+  readonly size?: number
   /**
    * Whether the texts of the entries are indexed too. Unless given: as the index is, and `true` for one that is made now.
    * An index that is otherwise is built anew.
@@ -310,7 +312,7 @@ export class LogIndex {
         continue
       }
       // Not worth a word where the log is as new.
-      if (this.#isNew && size > 1) this.#options.onRebuild?.('it was not there')
+      if (this.#isNew && (this.#options.size ?? size) > 1) this.#options.onRebuild?.('it was not there')
       this.#isNew = false
       // The head as it was at first: a log that grows all the time is never caught up with for good.
       target ??= Math.min(until, size)

@@ -40,18 +40,18 @@ export function survey(sql: Statements, plan: Plan, edges: readonly number[], ef
 /** Rows to look at in one stretch, however many stretches there are. */
 const leastEach = 200
 
-function drawFromRange({ low, high }: Plan, edges: readonly number[], { all }: SurveyEffort): Drawn[] {
+function drawFromRange({ low, high }: Plan, edges: readonly number[], effort: SurveyEffort): Drawn[] {
   return edges.slice(1).map((end, i) => {
-    const draw = new Drawn(all)
+    const draw = new Drawn(Math.max(effort.all, 2 * effort.enough))
     for (let seq = Math.max(edges[i]!, low); seq < end && seq <= high; seq++) draw.take(seq)
     return draw
   })
 }
 
-function drawFromLists({ low, high, numbers }: Plan, edges: readonly number[], { all }: SurveyEffort): Drawn[] {
+function drawFromLists({ low, high, numbers }: Plan, edges: readonly number[], effort: SurveyEffort): Drawn[] {
   let at = numbers!.seek(Math.max(low, edges[0]!))
   return edges.slice(1).map(edge => {
-    const draw = new Drawn(all)
+    const draw = new Drawn(Math.max(effort.all, 2 * effort.enough))
     for (; at !== undefined && at < edge && at <= high; at = numbers!.seek(at + 1)) draw.take(at)
     return draw
   })

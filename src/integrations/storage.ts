@@ -95,7 +95,7 @@ export interface AuditStorageOptions extends AuditedOptions {
  *
  * Known are the names of the seed's store and those that most stores have; name others in `methods`. What the store calls
  * on itself is not recorded. Recorded methods return promises. Entries get their level and flags where the log was opened
- * with `prepareEntry`.
+ * with `prepareEntry`, which knows memory operations by their component, `memmimic_storage` unless another is given.
  *
  * @throws AuditError `bad_input` for an unknown operation. A call throws what the store throws, as it is; `not_allowed`
  * with the governance result as its cause; and what the log refuses an intent with: then the store is not called.

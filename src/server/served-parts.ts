@@ -5,7 +5,7 @@ import type { OpenedParts } from '../system.ts'
 import { checkpointTime } from '../trail/checkpoint-time.ts'
 import type { ServedSystem } from './serve.ts'
 
-export function servedParts({ log, logger, reader, events, world }: OpenedParts, config: Config): ServedSystem {
+export function servedParts({ log, logger, quietReader: reader, events, world }: OpenedParts, config: Config): ServedSystem {
   const { file, keys } = config.log
   const now = () => world.now()
   const waiting = () => logger.waiting

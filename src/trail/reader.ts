@@ -186,6 +186,7 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
     key,
     log,
     settled: opened,
+    size: store.head()?.size ?? 0,
     origin: known.origin,
     ...(pace && { onAdvance: size => pace.reached(size) }),
     text: options.index?.text,

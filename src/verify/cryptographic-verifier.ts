@@ -73,7 +73,7 @@ export class CryptographicVerifier {
    * and durations are kept.
    *
    * @returns the verdict; a log that cannot be read is the status `error`, never an exception
-   * @throws AuditError `bad_key` when the seal key is none
+   * @throws AuditError `bad_key` when the seal key is none, or another log's
    * @example
    * const { status, details } = await verifier.verifyEntryIntegrity(receipt.id)
    * if (status !== 'valid') alarm(details)

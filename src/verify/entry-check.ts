@@ -6,6 +6,7 @@
  */
 import { equal, toHex } from '../core/bytes.ts'
 import type { Leaf } from '../core/entry.ts'
+import { AuditError } from '../core/errors.ts'
 import type { Finding, FindingType } from '../core/finding.ts'
 import { genesisHash, hashLength, leafHash, leafHashHex, writeHashHex, writeNodeHash } from '../core/hash.ts'
 import { parseLeaf } from '../core/leaf.ts'
@@ -61,6 +62,7 @@ export interface EntryCheckOptions {
   readonly clock?: () => number
 }
 
+/** Checks entries one by one, and keeps between them only what the head and the seal keys are checked against. */
 export class EntryCheck implements EntrySource {
   readonly #options: EntryCheckOptions
   readonly #log: LogReader
@@ -78,7 +80,7 @@ export class EntryCheck implements EntrySource {
   /**
    * Checks the entry with this number or id.
    *
-   * @throws AuditError when the log cannot be read, `bad_key` when the seal key is none
+   * @throws AuditError when the log cannot be read, `bad_key` when the seal key is none, or another log's
    */
   async checkEntry(seqOrId: number | string, sealKey?: string): Promise<CheckedEntry> {
     const started = this.#clock()
@@ -102,7 +104,10 @@ export class EntryCheck implements EntrySource {
       return own && new KeysInTime(own)
     }
     if (this.#given?.text !== text) this.#given = { text, keys: new KeysInTime(parseSealKey(text)) }
-    return this.#given.keys
+    const { keys } = this.#given
+    const { origin = keys.first.origin } = this.#options
+    if (keys.first.origin === origin) return keys
+    throw new AuditError('bad_key', `the seal key is that of the log ${keys.first.origin}, not of ${origin}`)
   }
 
   async #find(seqOrId: number | string, size: number): Promise<number | undefined> {

@@ -235,6 +235,15 @@ describe('what is above the clearance', () => {
     expect((await mine.count({ securityLevel: ['secret', 'top_secret', 'confidential'] })).count).toBe(0)
   })
 
+  it('cannot be guessed from what is shown of it: equal values have nothing in common but their size', async () => {
+    const mine = guard(principal([upTo('internal')]))
+    const closed = await Array.fromAsync(mine.list({ securityLevel: 'secret', kind: 'event' }))
+    const shownLeaves = await Promise.all(closed.map(({ seq }) => mine.get(seq)))
+    const commitments = shownLeaves.map(entry => entry!.sealed!.memoryId)
+    expect(new Set(shownLeaves.map(entry => entries[entry!.seq]!.memoryId)).size).toBeLessThan(10)
+    expect(new Set(commitments).size).toBe(120)
+  })
+
   it('is on record when it is asked for', async () => {
     const size = await sizeNow()
     await guard(principal([upTo('internal')], 'nothing')).get(secret().id)

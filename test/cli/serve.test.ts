@@ -9,6 +9,7 @@ import { openAuditLog } from '../../src/index.ts'
 import { placeHold } from '../../src/retention/holds.ts'
 import { openParts } from '../../src/system.ts'
 import { startChild } from '../support/child.ts'
+import { debianProgram } from '../support/debian.ts'
 import { ended, type Home, makeHome, type Run } from './support.ts'
 
 interface Serving {
@@ -234,10 +235,7 @@ test('status, doctor and metrics tell of alerts, holds and degraded modes, witho
   expect(metrics.stdout).toContain('memmimic_audit_entries_total{kind="control",outcome="none"} 7\n')
   expect(metrics.stdout).toContain('memmimic_audit_alerts_active{severity="high"} 2\n')
   expect(metrics.stdout).toContain('memmimic_audit_degraded{mode="frozen"} 1\n')
-  try {
-    execFileSync('promtool', ['--version'], { stdio: 'ignore' })
-  } catch {
-    return context.skip('promtool is not here')
-  }
-  expect(execFileSync('promtool', ['check', 'metrics'], { input: metrics.stdout, encoding: 'utf8' })).toBe('')
+  const promtool = debianProgram('promtool', 'prometheus')
+  if (promtool === undefined) return context.skip('there is no promtool')
+  expect(execFileSync(promtool, ['check', 'metrics'], { input: metrics.stdout, encoding: 'utf8' })).toBe('')
 })

@@ -4,11 +4,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { AuditError } from '../../src/core/errors.ts'
 import type { CheckedEvent } from '../../src/core/events.ts'
 import { EventStream } from '../../src/core/events.ts'
-import { LogFollower } from '../../src/detect/log-follower.ts'
 import { Scrubber } from '../../src/detect/scrubber.ts'
 import { defaultScrubSettings } from '../../src/detect/settings.ts'
 import { type Opened, Site } from './system.ts'
-import { agentFor } from './trace.ts'
 
 let site: Site
 let log: Opened
@@ -34,17 +32,17 @@ const placeFile = () => `${site.file}.scrub`
 
 describe('the scrubber', () => {
   it('walks the whole log in stretches, to its end, and begins again', async () => {
-    await log.grow(1200)
+    await log.grow(600)
     const scrubber = scrubberOf()
     const entries: number[] = []
     while (scrubber.status().passes < 2) entries.push((await scrubber.checkNext()).entries)
-    expect(entries).toEqual([256, 256, 256, 256, 177, 256, 256, 256, 256, 177])
+    expect(entries).toEqual([256, 256, 89, 256, 256, 89])
     expect(checks('scrub').every(({ valid, complete }) => valid && complete === undefined)).toBe(true)
     expect(checks('log')).toEqual([])
   })
 
   it('goes on where it was after a restart', async () => {
-    await log.grow(1200)
+    await log.grow(800)
     const first = scrubberOf()
     await first.checkNext()
     await first.checkNext()
@@ -52,7 +50,7 @@ describe('the scrubber', () => {
     expect(readFileSync(placeFile(), 'utf8')).toBe('{"v":1,"next":512,"passes":0}')
     const second = scrubberOf({ everyMs: 3_600_000 })
     await second.start()
-    expect(second.status()).toMatchObject({ isRunning: true, next: 512, size: 1201 })
+    expect(second.status()).toMatchObject({ isRunning: true, next: 512, size: 801 })
     await vi.waitFor(() => expect(second.status().next).toBe(768))
     await second.close()
     expect(second.status().isRunning).toBe(false)
@@ -86,13 +84,15 @@ describe('the scrubber', () => {
       file.save()
     })
     log = await site.open()
-    await scrubberOf().checkOpening()
+    const scrubber = scrubberOf({ everyMs: 3_600_000 })
+    await scrubber.start()
     expect(log.detector.getAlerts()).toMatchObject([{ type: 'hash_mismatch', affectedEntries: ['590'] }])
+    await scrubber.close()
   })
 
   it('finds what was changed while the log is open, wherever it is', async () => {
     await log.grow(1500)
-    const scrubber = scrubberOf({ everyMs: 10 })
+    const scrubber = scrubberOf({ everyMs: 10, maxShare: 1 })
     await scrubber.start()
     await vi.waitFor(() => expect(scrubber.status().passes).toBeGreaterThan(0), 5000)
     expect(log.detector.getAlerts()).toEqual([])
@@ -105,25 +105,22 @@ describe('the scrubber', () => {
   })
 
   it('takes no more than its share of a core, even when its pace is raised, and rests in between', async () => {
-    await log.grow(3000)
-    for (const maxShare of [0.05, 0.25]) {
-      const scrubber = scrubberOf({ maxShare, everyMs: 3_600_000 })
-      await scrubber.start()
-      await vi.waitFor(() => expect(scrubber.status().entries).toBeGreaterThan(0))
-      const atRest = scrubber.status().entries
-      await wait(100)
-      expect(scrubber.status().entries).toBe(atRest)
-      const started = performance.now()
-      const before = scrubber.status()
-      scrubber.raisePace(60_000)
-      await wait(900)
-      const { busyMs, entries } = scrubber.status()
-      const share = (busyMs - before.busyMs) / (performance.now() - started)
-      expect(entries).toBeGreaterThan(atRest)
-      // The stretch that runs at the end has not rested yet.
-      expect(share).toBeLessThan(maxShare * 2)
-      await scrubber.close()
-    }
+    await log.grow(2000)
+    const scrubber = scrubberOf({ everyMs: 3_600_000 })
+    await scrubber.start()
+    await vi.waitFor(() => expect(scrubber.status().entries).toBeGreaterThan(0))
+    const before = scrubber.status()
+    await wait(100)
+    expect(scrubber.status().entries).toBe(before.entries)
+    const started = performance.now()
+    scrubber.raisePace(60_000)
+    await vi.waitFor(() => expect(scrubber.status().entries).toBeGreaterThan(2 * before.entries), 5000)
+    await wait(500)
+    const share = (scrubber.status().busyMs - before.busyMs) / (performance.now() - started)
+    console.info(`the scrubber at its fastest took ${(100 * share).toFixed(1)} % of a core`)
+    // Not more than 5 %, and once as much for the stretch that has not rested yet.
+    expect(share).toBeLessThan(0.1)
+    await scrubber.close()
   })
 
   it('says that the log cannot be checked, and goes on', async () => {
@@ -158,55 +155,5 @@ describe('the scrubber', () => {
     scrubber.raisePace(1000)
     await wait(60)
     expect(scrubber.status().entries).toBe(entries)
-  })
-})
-
-describe('the follower', () => {
-  it('shows what others append, in order, once, as the event stream would', async () => {
-    const seen: { seq: number; actor: unknown; operation: string }[] = []
-    const follower = new LogFollower({
-      reader: log.quietReader,
-      settings: { pollMs: 20 },
-      onEntries: entries => seen.push(...entries),
-      onFault: message => expect.unreachable(message),
-    })
-    await log.grow(10)
-    await follower.start()
-    const other = await site.open()
-    const actor = agentFor('Zoë Quartz')
-    const entry = (i: number) => ({ operation: `o${i}`, component: 'c', actor, memoryId: i })
-    await Promise.all(Array.from({ length: 700 }, (_, i) => other.log.append(entry(i))))
-    await vi.waitFor(() => expect(seen.length).toBe(700))
-    expect(seen.map(({ seq, operation }) => `${seq} ${operation}`)).toEqual(
-      Array.from({ length: 700 }, (_, i) => `${11 + i} o${i}`),
-    )
-    const appended = other.heard.flatMap(event => (event.type === 'appended' ? event.entries : []))
-    const plain = (value: unknown) => JSON.parse(JSON.stringify(value))
-    expect(plain(seen)).toEqual(plain(appended))
-    await other.log.append({ operation: 'last', component: 'c' })
-    await follower.close()
-    expect(seen.at(-1)!.operation).toBe('last')
-    expect(follower.after).toBe(711)
-    await other.close()
-  })
-
-  it('says when the log cannot be read, and loses nothing of it', async () => {
-    let isBroken = true
-    const seen: number[] = []
-    const faults: string[] = []
-    const query = (...args: Parameters<typeof log.quietReader.query>) =>
-      isBroken ? Promise.reject(new Error('no disk')) : log.quietReader.query(...args)
-    const follower = new LogFollower({
-      reader: { query, status: () => log.quietReader.status() },
-      after: -1,
-      onEntries: entries => seen.push(...entries.map(({ seq }) => seq)),
-      onFault: message => faults.push(message),
-    })
-    await follower.poll()
-    await log.grow(3)
-    isBroken = false
-    await follower.poll()
-    expect(faults).toEqual(['the log cannot be followed: no disk'])
-    expect(seen).toEqual([0, 1, 2, 3])
   })
 })

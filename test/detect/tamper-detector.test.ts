@@ -266,6 +266,31 @@ describe('what is an alert', () => {
     expect(detector.getAlerts()[0]).toMatchObject({ affectedEntries: ['10', '20', '30'], confidenceScore: 1 })
   })
 
+  it('what was written to be refused is an alert too, and an entry', async () => {
+    const log = await site.open()
+    await log.grow(3)
+    const hostile = { seq: -1, id: '\ud800', expected: 'x'.repeat(100_000), actual: '\udfff' }
+    log.events.emit(checked([finding('signature_invalid', 'a lone \ud800 surrogate', hostile)]))
+    log.events.emit(checked([finding('hash_mismatch', '\ud800', { ...hostile, seq: 2 })]))
+    await log.detector.close()
+    expect((await log.entries()).map(({ attributes }) => attributes!['alert.entries'])).toEqual(['', '2'])
+    await log.close()
+  })
+
+  it('what a caller reports is judged: type, severity, number', () => {
+    const { detector } = looseDetector()
+    const event = { type: 'fork', description: 'x' } as const
+    for (const [wrong, path] of [
+      [{ type: 'tampered' }, '$.type'],
+      [{ severity: 'urgent' }, '$.severity'],
+      [{ seq: -1 }, '$.seq'],
+    ] as const) {
+      const record = () => detector.recordEvent({ ...event, ...(wrong as object) })
+      expect(record).toThrow(expect.objectContaining({ code: 'bad_input', path }))
+    }
+    expect(detector.getAlerts()).toEqual([])
+  })
+
   it('a pattern of one’s own fires, and settings that make no sense are refused', async () => {
     const own = {
       types: ['unauthorized_access'],
@@ -312,6 +337,9 @@ describe('the life of an alert', () => {
       code: 'not_found',
     })
     await expect(detector.resolveAlert(id, {} as never)).rejects.toMatchObject({ path: '$.actor' })
+    for (const wrong of [{ id: 'u1' }, { type: 'user', id: '\u0000' }, { type: 'user', id: 'u1', role: 'admin' }]) {
+      await expect(detector.resolveAlert(id, { actor: wrong as never })).rejects.toMatchObject({ code: 'bad_input' })
+    }
     await expect(detector.commentAlert(id, { actor: person, note: '' })).rejects.toMatchObject({ path: '$.note' })
     await expect(detector.resolveAlert(id, { actor: person, note: 'x'.repeat(10_001) })).rejects.toMatchObject({
       path: '$.note',

@@ -10,9 +10,12 @@ import { openWriter } from '../../src/append/writer.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import { peekCheckpoint, signCheckpoint } from '../../src/core/checkpoint.ts'
 import type { FindingType } from '../../src/core/finding.ts'
+import { ed25519Signer, signatureTypes, signNote } from '../../src/core/note.ts'
+import { formatVkey } from '../../src/core/vkey.ts'
 import { type BundleRequest, writeBundle } from '../../src/export/bundle.ts'
 import { type BundleReport, type VerifyBundleOptions, verifyBundle } from '../../src/export/verify-bundle.ts'
 import { openReader, type Reader } from '../../src/trail/reader.ts'
+import { ed25519Key } from '../support/keys.ts'
 import { makeTestLog, type TestLog } from '../support/log.ts'
 import { Tamper } from '../support/tamper.ts'
 
@@ -518,6 +521,20 @@ describe('a move on a bundle', () => {
     expect(typesIn(await check(forged, { vkeys }))).toEqual(['signature_invalid'])
     expect(typesIn(await check(forged, { anchors: [earlier] }))).toEqual(['signature_invalid'])
     expect(typesIn(await check(foreign, { anchors: [earlier] }))).toEqual(['foreign_entry'])
+  })
+
+  it('that puts a key of his own in the place of the stronger one does not have the log’s two keys', async () => {
+    const parts = takenApart(text)
+    const { origin } = parts.header
+    const own = ed25519Key(new Uint8Array(32).fill(9))
+    const [body] = parts.header.checkpoint.split('\n\n')
+    const signed = signNote(`${body}\n`, [log.keys.signers(1)[0]!, ed25519Signer(origin, own.publicKey, own.sign)])
+    parts.header.checkpoint = signed
+    parts.header.vkeys = [vkeys[0]!, formatVkey(origin, signatureTypes.ed25519, own.publicKey)]
+    const report = await check(closed(linesOf(parts)), { vkeys: [vkeys[0]!] })
+    expect(report.findings.map(({ message }) => message)).toEqual([
+      `the bundle does not name the two keys of ${origin}`,
+    ])
   })
 
   it('by the log’s own keys is a fork for whoever remembers another history', async () => {

@@ -55,6 +55,8 @@ function tellAll(events: EventStream): void {
     durationMs: 20,
   })
   events.emit({ type: 'checked', scope: 'scrub', entries: 10, valid: true, findings: [], durationMs: 10 })
+  events.emit({ type: 'checked', scope: 'entry', entries: 1, valid: true, findings: [], durationMs: 2 })
+  events.emit({ type: 'checked', scope: 'scrub', entries: 1000, valid: true, findings: [], durationMs: 1000 })
   events.emit({ type: 'stored', op: 'checkpoint', ok: true, durationMs: 4 })
   const violations = [{ type: 'tag_count_exceeded', severity: 'high' }]
   events.emit({ type: 'governed', status: 'rejected', violations, durationMs: 0.1 })
@@ -116,10 +118,10 @@ describe('the metrics in Prometheus', () => {
     expect(lines.filter(line => line !== checked).map(({ name, labels, value }) => [name, labels, value])).toEqual([
       ['memmimic_audit_entries_total', { kind: 'event', outcome: 'success' }, 1],
       ['memmimic_audit_entries_total', { kind: 'intent', outcome: 'none' }, 1],
-      ['memmimic_audit_verified_entries_total', { result: 'valid' }, 19],
+      ['memmimic_audit_verified_entries_total', { result: 'valid' }, 1020],
       ['memmimic_audit_verified_entries_total', { result: 'invalid' }, 1],
       ['memmimic_audit_tamper_findings_total', { type: 'hash_mismatch' }, 1],
-      ['memmimic_audit_integrity_checks_total', { result: 'valid' }, 1],
+      ['memmimic_audit_integrity_checks_total', { result: 'valid' }, 2],
       ['memmimic_audit_integrity_checks_total', { result: 'invalid' }, 1],
       ['memmimic_audit_query_duration_seconds_sum', {}, 0.012],
       ['memmimic_audit_query_duration_seconds_count', {}, 1],

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { loadStorageKey } from '../../src/append/keys.ts'
 import { defaultServerSettings } from '../../src/config/sections/server.ts'
 import { AuditError, type AuditErrorCode } from '../../src/core/errors.ts'
+import { debianProgram } from '../support/debian.ts'
 import { Tamper } from '../support/tamper.ts'
 import { makeServed } from './support.ts'
 
@@ -114,12 +115,9 @@ describe('the metrics', () => {
     expect(text).toContain('memmimic_audit_buffer_entries 0\n')
     expect(text).toContain('memmimic_audit_ready 1\n')
     expect(text).toMatch(/^memmimic_audit_checkpoint_age_seconds \d/m)
-    try {
-      execFileSync('promtool', ['--version'], { stdio: 'ignore' })
-    } catch {
-      return context.skip('promtool is not here')
-    }
-    expect(execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })).toBe('')
+    const promtool = debianProgram('promtool', 'prometheus')
+    if (promtool === undefined) return context.skip('there is no promtool')
+    expect(execFileSync(promtool, ['check', 'metrics'], { input: text, encoding: 'utf8' })).toBe('')
   })
 })
 

@@ -18,6 +18,7 @@ import { openParts } from '../../src/system.ts'
 import { fixedWorld } from '../../src/testing.ts'
 import { type Degradation, LogHealth, type LogHealthOptions } from '../../src/trail/log-health.ts'
 import type { LogStatus } from '../../src/trail/reader.ts'
+import { debianProgram } from '../support/debian.ts'
 import { Tamper } from '../support/tamper.ts'
 
 /** A real log with its health, on this thread. */
@@ -107,18 +108,20 @@ describe('a degraded mode has a name, begins with its cause, and ends with it', 
   })
 
   test('full_disk: there is no room left, and then there is', async context => {
-    const mount = temporaryFolder()
+    const folder = temporaryFolder()
+    const [mount, umount] = [debianProgram('mount', 'mount'), debianProgram('umount', 'mount')]
     try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mount], { stdio: 'pipe' })
+      execFileSync(mount!, ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', folder], { stdio: 'pipe' })
     } catch {
-      context.skip('a small file system cannot be mounted here')
+      console.warn('skipped: the test of a full disk, because a small file system cannot be mounted here')
+      return context.skip('a small file system cannot be mounted here')
     }
-    onTestFinished(() => void execFileSync('umount', ['-l', mount]))
-    const { log, modes, health, changes } = await healthOf(mount)
+    onTestFinished(() => void execFileSync(umount!, ['-l', folder]))
+    const { log, modes, health, changes } = await healthOf(folder)
     expect(await modes()).toEqual([])
     const append = () => log.append({ operation: 'remember', component: 'memory', operationResult: 'x'.repeat(30_000) })
     await append()
-    const filler = join(mount, 'filler')
+    const filler = join(folder, 'filler')
     for (let size = 1024; size > 0; size = Math.floor(size / 2)) {
       try {
         while (true) execFileSync('sh', ['-c', `head -c ${size * 1024} /dev/zero >> ${filler}`], { stdio: 'pipe' })
@@ -129,7 +132,7 @@ describe('a degraded mode has a name, begins with its cause, and ends with it', 
     await expect(append()).rejects.toMatchObject({ code: 'io' })
     expect(await modes()).toContain('full_disk')
     expect(health.degraded.find(({ mode }) => mode === 'full_disk')!.message).toBe(
-      `there is no room left in ${mount}: make some`,
+      `there is no room left in ${folder}: make some`,
     )
     rmSync(filler)
     await append()

@@ -98,9 +98,11 @@ describe('every entry of a log that nobody touched', () => {
     expect((await later.verifyEntryIntegrity(size - 1)).metadata.seal).toBe('valid')
   })
 
-  it('refuses a seal key that is none, instead of calling the log bad', async () => {
-    const { verifier } = verifierOf(over(log.store), 'no key')
-    await expect(verifier.verifyEntryIntegrity(5)).rejects.toMatchObject({ code: 'bad_key' })
+  it('refuses a seal key that is none or another log’s, instead of calling the log bad', async () => {
+    for (const key of ['no key', log.sealKey.replace('example.com/test', 'example.com/else')]) {
+      const { verifier } = verifierOf(over(log.store), key)
+      await expect(verifier.verifyEntryIntegrity(5)).rejects.toMatchObject({ code: 'bad_key' })
+    }
   })
 })
 

@@ -36,6 +36,7 @@ async function serveLog(cli: Cli, { host, port }: Options): Promise<ExitCode> {
   const parts = await openParts({
     ...config.log,
     subjectPaths: subjectKeyPaths(config.erasure),
+    index: config.index,
     closeOnExit: false,
     onNotice: sentence => logger.warn(sentence),
   })

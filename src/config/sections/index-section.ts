@@ -1,12 +1,10 @@
 import { z } from 'zod'
+import type { IndexSettings } from '../../trail/reader.ts'
 
-/** What is derived from the log to answer questions. */
+/** How the index beside the log is kept. */
 export const indexSection = z.strictObject({
   text: z
     .boolean()
-    .describe('Whether the texts of entries are indexed too; without, a search for words reads them all.'),
-})
-
-export type IndexSettings = z.infer<typeof indexSection>
-
-export const defaultIndexSettings: IndexSettings = { text: true }
+    .describe('Whether texts are indexed too. As the index is, unless given; another one than that is built anew.')
+    .optional(),
+}) satisfies z.ZodType<IndexSettings>

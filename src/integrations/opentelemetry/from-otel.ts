@@ -15,6 +15,7 @@
  * | `performanceMetrics` | `durationMs` of a span |
  * | `telemetry`, sealed | everything else: body, other attributes, events, links, resource |
  */
+import { isTraceparent } from '../../core/capture.ts'
 import type { Actor, EntryInput } from '../../core/entry.ts'
 import { sha256Hex } from '../../core/primitives.ts'
 import { formatTime, type Micros } from '../../core/time.ts'
@@ -206,7 +207,7 @@ function label(value: string, max: number): string {
 
 function traceOf(span: SpanContextLike): { trace?: string } {
   const trace = traceparentOf(span)
-  return /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(trace) ? { trace } : {}
+  return isTraceparent(trace) ? { trace } : {}
 }
 
 function timeAttribute(time: HrTime): { 'otel.time'?: string } {
