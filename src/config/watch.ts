@@ -8,15 +8,20 @@ import { type ConfigChange, changeEntry, changesBetween } from './changes.ts'
 import { type ConfigSources, type ResolvedConfig, resolveConfig } from './resolve.ts'
 import type { Config } from './schema.ts'
 
-/** How parts of a program take new settings, by the name of a setting or of a whole section: `logging.level`, `detection`. */
-export type Appliers = { readonly [setting: string]: (config: Config) => unknown }
+/** How a part of a program takes new settings while it runs. */
+export interface Applier {
+  /** Settings, or whole sections of them, that it takes: `logging.level`, `detection`. */
+  readonly settings: readonly string[]
+  /** Called once a change, whatever the number of its settings. */
+  readonly apply: (config: Config) => unknown
+}
 
 export interface WatchOptions {
   readonly sources: ConfigSources
   /** What holds now. */
   readonly current: ResolvedConfig
   /** What can be changed while the process runs; everything else needs a restart. */
-  readonly appliers: Appliers
+  readonly appliers: readonly Applier[]
   readonly control: WriteControl
   /** Told in a sentence what was changed, or why nothing was. */
   readonly say: (sentence: string) => void
@@ -40,7 +45,8 @@ export interface ConfigWatch {
  * The file is looked at by its name, again and again: editors and clusters put a new file in the place of the old one.
  *
  * @example
- * const watch = watchConfig({ sources, current, appliers: { 'logging.level': applyLevel }, control, say })
+ * const appliers = [{ settings: ['logging.level'], apply: ({ logging }) => setLevel(logging.level) }]
+ * const watch = watchConfig({ sources, current, appliers, control, say })
  */
 export function watchConfig(options: WatchOptions): ConfigWatch {
   const { sources, appliers, control, say, onChange = () => {}, everyMs = 2000 } = options
@@ -71,11 +77,11 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
       known = next
       needsRestart = later
       const due = new Set(changes.flatMap(({ setting }) => applierOf(appliers, setting) ?? []))
-      for (const name of due) {
+      for (const { settings, apply } of due) {
         try {
-          await appliers[name]!(next.config)
+          await apply(next.config)
         } catch (error) {
-          say(`${name} could not be applied: ${(error as Error).message}`)
+          say(`${settings.join(', ')} could not be applied: ${(error as Error).message}`)
         }
       }
       say(`the configuration was changed: ${sentenceOf(changes, later)}`)
@@ -100,10 +106,9 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   }
 }
 
-/** The name in `appliers` that a setting falls under: its own, or that of what it is a part of. */
-function applierOf(appliers: Appliers, setting: string): string | undefined {
-  const names = Object.keys(appliers).filter(name => setting === name || setting.startsWith(`${name}.`))
-  return names.sort((a, b) => b.length - a.length)[0]
+/** Who takes a setting, by its own name or by that of what it is a part of. */
+function applierOf(appliers: readonly Applier[], setting: string): Applier | undefined {
+  return appliers.find(({ settings }) => settings.some(name => setting === name || setting.startsWith(`${name}.`)))
 }
 
 function sentenceOf(changes: readonly ConfigChange[], later: readonly string[]): string {

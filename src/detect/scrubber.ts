@@ -82,12 +82,10 @@ export class Scrubber {
     if (this.#isRunning) return
     this.#isRunning = true
     this.#stop = new AbortController()
-    try {
-      await this.checkOpening()
-    } catch (error) {
-      this.#fault(error)
-    }
-    await this.#recallPlace()
+    this.#working = this.#begin().finally(() => {
+      this.#working = undefined
+    })
+    await this.#working
     this.#schedule(0)
   }
 
@@ -180,6 +178,15 @@ export class Scrubber {
     const affordable = (this.#rate ?? 0) * stretchMs
     const entries = Math.min(due, affordable, maxStretch)
     return Math.max(Math.ceil(entries / tileWidth), 1) * tileWidth
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      await this.checkOpening()
+    } catch (error) {
+      this.#fault(error)
+    }
+    await this.#recallPlace()
   }
 
   async #work(): Promise<void> {

@@ -15,18 +15,12 @@ export interface CallLog {
   append(entry: EntryInput): Promise<Receipt>
 }
 
-/** As much of a governance result as is looked at: the seed’s own will do. */
-export interface GovernanceVerdict {
-  readonly approved: boolean
-  readonly status: string
-  readonly violations?: readonly { readonly type: string; readonly severity: string }[]
-  /** Milliseconds. */
-  readonly processingTime?: number
-  readonly error?: unknown
-}
-
 export interface Governance {
-  validateMemory(memory: never, operationContext: string): GovernanceVerdict | Promise<GovernanceVerdict>
+  /**
+   * `{ approved, status, violations: [{ type, severity }], processingTime }`, or the same as the seed spells it. What is not
+   * approved in so many words is not approved.
+   */
+  validateMemory(memory: never, operationContext: string): unknown
 }
 
 export interface AuditedSystem {
@@ -133,9 +127,7 @@ function isGenerator(method: Method): boolean {
 
 /** Records calls: an intent before, an outcome after. */
 class CallRecorder {
-  readonly #log: CallLog
-  readonly #governance: Governance | undefined
-  readonly #emit: (event: AuditEvent) => void
+  readonly #target: AuditTarget
   readonly #component: string
   readonly #maxValueBytes: number
   readonly #now: () => Micros
@@ -143,14 +135,17 @@ class CallRecorder {
   #turn: Promise<void> = Promise.resolve()
 
   constructor(system: AuditTarget, options: AuditedOptions) {
-    const { log, governance, events }: AuditedSystem = 'log' in system ? system : { log: system, events: system.events }
-    this.#log = log
-    this.#governance = governance
-    this.#emit = event => events?.emit(event)
+    this.#target = system
     this.#component = options.component ?? 'memmimic_storage'
     this.#maxValueBytes = options.maxValueBytes ?? defaultMaxValueBytes
     const world = systemWorld()
     this.#now = options.now ?? (() => world.now())
+  }
+
+  /** Asked for at each call: a system may still be opening when its store is wrapped. */
+  get #system(): AuditedSystem {
+    const target = this.#target
+    return 'log' in target ? target : { log: target, events: target.events }
   }
 
   /**
@@ -192,6 +187,7 @@ class CallRecorder {
   }
 
   async #open(plan: CallPlan, args: readonly unknown[]): Promise<OpenCall> {
+    const { log } = this.#system
     // What was given is written down now: the caller may change it while governance thinks.
     const given = sealable(args, this.#maxValueBytes)
     const judged = plan.governed && this.#judge(plan.governed)
@@ -199,83 +195,105 @@ class CallRecorder {
     const before = this.#turn
     const turn = Promise.withResolvers<void>()
     this.#turn = turn.promise
-    const verdict = await judged
-    await before
-    const base = this.#entry(plan, verdict)
-    const intent = this.#log.append({ ...base, kind: 'intent', arguments: given, ...sealedVerdict(verdict) })
-    // Handed over, not yet durable: the intents of one moment are committed together.
-    turn.resolve()
+    let verdict: Verdict | undefined
+    let base: EntryInput
+    let intent: Promise<Receipt>
+    try {
+      verdict = await judged
+      await before
+      base = this.#entry(plan, verdict)
+      intent = log.append({ ...base, kind: 'intent', arguments: given, ...sealedVerdict(verdict) })
+    } finally {
+      // Handed over, not yet durable: the intents of one moment are committed together.
+      turn.resolve()
+    }
     const { id } = await intent
     const started = this.#now()
-    const end = async (outcome: 'success' | 'failure' | 'denied', more: Partial<EntryInput>): Promise<void> => {
+    const end = async (outcome: OutcomeOfCall, facts: () => Promise<Partial<EntryInput>>): Promise<void> => {
       const durationMs = (this.#now() - started) / 1000
-      const failed = outcome === 'success' ? undefined : plan.failedOperation
+      const more = await this.#factsOf(plan.operation, facts)
+      const ended = more.outcome ?? outcome
       await this.#close({
         ...base,
         ...more,
-        ...(failed === undefined ? {} : { operation: failed }),
+        operation: (ended === 'success' ? undefined : plan.failedOperation) ?? base.operation,
         kind: 'outcome',
         intent: id,
-        outcome,
+        outcome: ended,
         attributes: { ...base.attributes, ...more.attributes },
         performanceMetrics: { ...base.performanceMetrics, durationMs },
       })
     }
     if (verdict?.approved === false) {
-      await end('denied', { operationResult: { reason: `governance: ${verdict.status}` } })
-      const types = verdict.violations?.map(({ type }) => type).join(', ')
-      const why = types ? `${verdict.status}: ${types}` : verdict.status
-      throw new AuditError('not_allowed', `governance does not allow ${plan.operation} (${why})`, { cause: verdict })
+      const { status, violations, result } = verdict
+      await end('denied', async () => ({ operationResult: { reason: `governance: ${status}` } }))
+      const why = [status, ...violations.map(({ type }) => type)].join(', ')
+      throw new AuditError('not_allowed', `governance does not allow ${plan.operation}: ${why}`, { cause: result })
     }
     return {
-      failed: error =>
-        end('failure', {
-          operationResult: sealable(error, this.#maxValueBytes),
-          attributes: { 'error.type': errorType(error) },
-        }),
-      ended: async result => {
-        const facts = plan.read?.(result) ?? {}
-        const late = facts.governed && (await this.#judge(facts.governed))
-        const { outcome = 'success', memoryId, governanceStatus = late?.status, attributes } = facts
-        await end(outcome, {
-          ...(result === undefined ? {} : { operationResult: sealable(result, this.#maxValueBytes) }),
-          ...(memoryId === undefined ? {} : { memoryId }),
-          ...(governanceStatus === undefined ? {} : { governanceStatus }),
-          ...(attributes === undefined ? {} : { attributes }),
-          ...sealedVerdict(late),
-        })
-      },
+      failed: error => end('failure', async () => this.#failure(error)),
+      ended: result => end('success', () => this.#result(plan, result)),
     }
   }
 
-  #entry(plan: CallPlan, verdict: GovernanceVerdict | undefined): EntryInput {
-    const { operation, memoryId, attributes } = plan
+  #entry({ operation, memoryId, attributes }: CallPlan, verdict: Verdict | undefined): EntryInput {
     return contextual<EntryInput>({
       operation,
       component: this.#component,
       ...(memoryId === undefined ? {} : { memoryId }),
       ...(attributes === undefined ? {} : { attributes }),
-      ...(verdict === undefined ? {} : { governanceStatus: verdict.status }),
-      ...(verdict?.processingTime === undefined
+      ...(verdict === undefined
         ? {}
-        : { performanceMetrics: { governanceMs: verdict.processingTime } }),
+        : { governanceStatus: verdict.status, performanceMetrics: { governanceMs: verdict.durationMs } }),
     })
   }
 
-  /** Asks governance. When it fails, nobody knows whether the memory is allowed, so it is not. */
-  async #judge({ memory, context }: { memory: unknown; context: string }): Promise<GovernanceVerdict | undefined> {
-    if (this.#governance === undefined) return undefined
-    const started = this.#now()
-    let verdict: GovernanceVerdict
-    try {
-      verdict = await this.#governance.validateMemory(memory as never, context)
-    } catch (error) {
-      verdict = { approved: false, status: 'error', violations: [], error: sealable(error) }
+  #failure(error: unknown): Partial<EntryInput> {
+    return {
+      operationResult: sealable(error, this.#maxValueBytes),
+      attributes: { 'error.type': errorType(error) },
     }
-    const violations = (verdict.violations ?? []).map(({ type, severity }) => ({ type, severity }))
-    const durationMs = verdict.processingTime ?? (this.#now() - started) / 1000
-    this.#emit({ type: 'governed', status: verdict.status, violations, durationMs })
+  }
+
+  async #result(plan: CallPlan, result: unknown): Promise<Partial<EntryInput>> {
+    const { outcome, memoryId, governanceStatus, attributes, governed } = plan.read?.(result) ?? {}
+    const late = governed && (await this.#judge(governed))
+    const status = governanceStatus ?? late?.status
+    return {
+      ...(result === undefined ? {} : { operationResult: sealable(result, this.#maxValueBytes) }),
+      ...(outcome === undefined ? {} : { outcome }),
+      ...(memoryId === undefined ? {} : { memoryId }),
+      ...(status === undefined ? {} : { governanceStatus: status }),
+      ...(attributes === undefined ? {} : { attributes }),
+      ...sealedVerdict(late),
+    }
+  }
+
+  /** Asks governance. When it fails, nobody knows whether the memory is allowed, so it is not. */
+  async #judge({ memory, context }: { memory: unknown; context: string }): Promise<Verdict | undefined> {
+    const { governance, events } = this.#system
+    if (governance === undefined) return undefined
+    const started = this.#now()
+    let result: unknown
+    try {
+      result = await governance.validateMemory(memory as never, context)
+    } catch (error) {
+      result = { approved: false, status: 'error', violations: [], error: sealable(error) }
+    }
+    const verdict = verdictIn(result, (this.#now() - started) / 1000)
+    const { status, violations, durationMs } = verdict
+    events?.emit({ type: 'governed', status, violations, durationMs })
     return verdict
+  }
+
+  /** What can be said of an end. Whatever a result is, reading it must not become the caller’s trouble. */
+  async #factsOf(operation: string, facts: () => Promise<Partial<EntryInput>>): Promise<Partial<EntryInput>> {
+    try {
+      return await facts()
+    } catch (error) {
+      this.#tell(`the result of ${operation} could not be read: ${messageOf(error)}`)
+      return {}
+    }
   }
 
   /**
@@ -284,31 +302,69 @@ class CallRecorder {
    */
   async #close(entry: EntryInput): Promise<void> {
     try {
-      await this.#log.append(entry)
+      await this.#system.log.append(entry)
     } catch (error) {
-      const message = `the outcome of ${entry.operation} was not recorded: ${(error as Error).message}`
-      this.#emit({ type: 'fault', where: 'audited call', message })
+      this.#tell(`the outcome of ${entry.operation} was not recorded: ${messageOf(error)}`)
     }
   }
+
+  #tell(message: string): void {
+    this.#system.events?.emit({ type: 'fault', where: 'audited call', message })
+  }
 }
+
+type OutcomeOfCall = 'success' | 'failure' | 'denied'
 
 interface OpenCall {
   ended(result: unknown): Promise<void>
   failed(error: unknown): Promise<void>
 }
 
-function sealedVerdict(verdict: GovernanceVerdict | undefined): Pick<EntryInput, 'sealed'> {
-  return verdict === undefined ? {} : { sealed: { governanceResult: sealable(verdict) } }
+/** A governance result, as far as it is looked at. */
+interface Verdict {
+  readonly approved: boolean
+  readonly status: string
+  readonly violations: readonly { readonly type: string; readonly severity: string }[]
+  readonly durationMs: number
+  /** As it came. */
+  readonly result: unknown
+}
+
+function verdictIn(result: unknown, measuredMs: number): Verdict {
+  const said = (typeof result === 'object' && result !== null ? result : {}) as Readonly<Record<string, unknown>>
+  const { approved, status, violations, processingTime = said.processing_time } = said
+  return {
+    approved: approved === true,
+    status: isWord(status) ? status : 'error',
+    violations: (Array.isArray(violations) ? violations : []).map(violation => ({
+      type: String(violation?.type),
+      severity: String(violation?.severity),
+    })),
+    durationMs: Number.isFinite(processingTime) ? (processingTime as number) : measuredMs,
+    result,
+  }
+}
+
+function sealedVerdict(verdict: Verdict | undefined): Pick<EntryInput, 'sealed'> {
+  return verdict === undefined ? {} : { sealed: { governanceResult: sealable(verdict.result) } }
 }
 
 /** A name for a class of errors, which says nothing of a person: `ENOENT`, `TypeError`. */
 function errorType(error: unknown): string {
-  const { code, name } = (typeof error === 'object' && error !== null ? error : {}) as {
-    code?: unknown
-    name?: unknown
+  try {
+    const { code, name } = error as { code?: unknown; name?: unknown }
+    return [code, name].find(isWord) ?? 'error'
+  } catch {
+    return 'error'
   }
-  const type = [code, name].find(text => typeof text === 'string' && /^[A-Za-z][\w.:-]{0,63}$/.test(text))
-  return (type as string | undefined) ?? 'error'
+}
+
+function isWord(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z][\w.:-]{0,63}$/.test(value)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** A method as its stand-in has it: a promise of what it returned, and a generator as an async one. */

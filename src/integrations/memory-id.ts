@@ -8,9 +8,13 @@ export function memoryIdIn(value: unknown): string | number | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined
   if (typeof value === 'string') return isLabel(value) ? value : undefined
   if (typeof value !== 'object' || value === null) return undefined
-  const { memoryId, memory_id, id } = value as { memoryId?: unknown; memory_id?: unknown; id?: unknown }
-  const found = memoryId ?? memory_id ?? id
-  return typeof found === 'object' ? undefined : memoryIdIn(found)
+  try {
+    const { memoryId, memory_id, id } = value as { memoryId?: unknown; memory_id?: unknown; id?: unknown }
+    const found = memoryId ?? memory_id ?? id
+    return typeof found === 'object' ? undefined : memoryIdIn(found)
+  } catch {
+    return undefined
+  }
 }
 
 function isLabel(text: string): boolean {

@@ -172,7 +172,11 @@ function resultFacts(operation: MemoryOperation, memoryId: string | number | und
 const memoryMembers = ['content', 'fullContext', 'full_context', 'summary', 'tags', 'metadata']
 
 function isMemory(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && memoryMembers.some(name => name in value)
+  try {
+    return typeof value === 'object' && value !== null && memoryMembers.some(name => name in value)
+  } catch {
+    return false
+  }
 }
 
 /** What governance judges: a memory or a text as it is, and of anything else its JSON as the content. */

@@ -8,7 +8,7 @@ import { formatPrometheus, prometheusContentType } from '../metrics/prometheus.t
 import type { LogHealth } from '../trail/log-health.ts'
 import type { LogStatus } from '../trail/reader.ts'
 import { isReady, livez, readyz } from './health.ts'
-import { degradedFamily, readyFamily } from './own-metrics.ts'
+import { checkpointAgeFamily, degradedFamily, readyFamily } from './own-metrics.ts'
 import { problem, problemOf } from './problem.ts'
 
 /** What is served. */
@@ -59,7 +59,8 @@ export function createApp(parts: AppParts): Hono {
       const [metrics, report] = await Promise.all([parts.metrics(), health.look()])
       c.header('content-type', prometheusContentType)
       const isUp = isReady(report, settings.notReadyWhen, isDraining())
-      return c.body(`${metrics}\n${formatPrometheus([degradedFamily(report.degraded), readyFamily(isUp)])}`)
+      const age = checkpointAgeFamily(report.log.checkpointAgeSeconds)
+      return c.body(`${metrics}\n${formatPrometheus([age, degradedFamily(report.degraded), readyFamily(isUp)])}`)
     },
     '/v1/status': async c => {
       const { time, alive, log, ...report } = await health.look()

@@ -13,6 +13,16 @@ export function degradedFamily(degraded: readonly { readonly mode: DegradedMode 
   }
 }
 
+/** @param age seconds, if there is a checkpoint */
+export function checkpointAgeFamily(age: number | undefined): MetricFamily {
+  return {
+    name: 'memmimic_audit_checkpoint_age_seconds',
+    help: 'Seconds since the newest checkpoint was signed.',
+    type: 'gauge',
+    samples: age === undefined ? [] : [{ labels: {}, value: age }],
+  }
+}
+
 export function readyFamily(ready: boolean): MetricFamily {
   const samples = [{ labels: {}, value: ready ? 1 : 0 }]
   return { name: 'memmimic_audit_ready', help: 'Whether the server is ready.', type: 'gauge', samples }

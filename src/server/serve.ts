@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import { changeEntry, changesSinceLastRun } from '../config/changes.ts'
 import type { ConfigSources, ResolvedConfig } from '../config/resolve.ts'
 import { defaultConfig } from '../config/schema.ts'
-import { type Appliers, watchConfig } from '../config/watch.ts'
+import { type Applier, watchConfig } from '../config/watch.ts'
 import type { WriteControl } from '../core/control.ts'
 import type { EventStream } from '../core/events.ts'
 import type { Micros } from '../core/time.ts'
@@ -27,12 +27,14 @@ export interface ServedSystem {
   readonly now: () => Micros
   /** Entries that were given and are not durable yet. */
   readonly waiting: () => number
+  /** Alerts that nobody has resolved, by severity. */
+  readonly openAlerts: () => { readonly [severity: string]: number }
   /** The metrics in Prometheus text format. */
   readonly metrics: () => Promise<string>
   /** What else there is to say at `/v1/status`, by part: numbers and names, nothing that is sealed. */
   readonly facts?: () => Promise<Readonly<Record<string, unknown>>>
   /** How its parts take new settings while they run. */
-  readonly appliers?: Appliers
+  readonly appliers?: readonly Applier[]
   /** Takes no more entries, commits those that wait, signs the last checkpoint, lets go of the files. */
   close(): Promise<void>
 }
@@ -104,12 +106,15 @@ export async function serve(system: ServedSystem, { resolved, sources, logger }:
   watch = watchConfig({
     sources,
     current: resolved,
-    appliers: {
-      'logging.level': ({ logging }) => {
-        logger.level = logging.level
+    appliers: [
+      {
+        settings: ['logging.level'],
+        apply: ({ logging }) => {
+          logger.level = logging.level
+        },
       },
-      ...system.appliers,
-    },
+      ...(system.appliers ?? []),
+    ],
     control: system.control,
     say: sentence => logger.info(sentence),
   })

@@ -22,6 +22,8 @@ export interface LogHealthOptions {
   readonly now: () => Micros
   /** Entries that were given and are not durable yet. */
   readonly waiting: () => number
+  /** Alerts that nobody has resolved, by severity; not known unless given. */
+  readonly openAlerts?: () => { readonly [severity: string]: number }
   /** When checkpoints are due, in milliseconds; 60 000 unless given. */
   readonly checkpointEveryMs?: number
   /** For how long a look is as good as a new one, in milliseconds: 1000 unless given, for probes cost a sync of the disk. */
@@ -114,7 +116,6 @@ export class LogHealth {
   #ended = false
   #newest: { size: number; time: Micros } = { size: 0, time: 0 }
   #signature: { note: string; seconds: number | undefined } | undefined
-  #openAlerts: { readonly [severity: string]: number } = {}
   #lastCheck: LastCheck | undefined
   /** What is not what it was, and how many entries a check must cover to say otherwise. */
   #doubt: { message: string; entries: number } | undefined
@@ -148,8 +149,7 @@ export class LogHealth {
   }
 
   #hear(event: AuditEvent): void {
-    if (event.type === 'alerts') this.#openAlerts = event.active
-    else if (event.type === 'checked') this.#checked(event)
+    if (event.type === 'checked') this.#checked(event)
     if (event.type !== 'refused') return
     // Whatever was refused, the next look shall find out why.
     this.#lookedAt = Number.NEGATIVE_INFINITY
@@ -201,7 +201,7 @@ export class LogHealth {
   }
 
   async #look(): Promise<HealthReport> {
-    const { file, keys, now, waiting, checkpointEveryMs = 60_000 } = this.#options
+    const { file, keys, now, waiting, openAlerts = () => ({}), checkpointEveryMs = 60_000 } = this.#options
     const [disk] = await Promise.all([probeDisk(file), this.#askIndex()])
     const time = now()
     const head = this.#head()
@@ -220,7 +220,8 @@ export class LogHealth {
     const signed = this.#signature?.seconds
     const age = signed === undefined ? undefined : Math.max(0, time / 1e6 - signed)
     const isLate = head.signed < size && age !== undefined && age * 1000 > 3 * checkpointEveryMs
-    const open = Object.values(this.#openAlerts).reduce((sum, count) => sum + count, 0)
+    const alerts = openAlerts()
+    const open = Object.values(alerts).reduce((sum, count) => sum + count, 0)
     const check = (name: HealthCheck['name'], problem: string | undefined, fine: string, mode?: DegradedMode) => ({
       name,
       ok: problem === undefined,
@@ -261,7 +262,7 @@ export class LogHealth {
       },
       ...(lag === undefined ? {} : { indexLag: lag }),
       waiting: waiting(),
-      openAlerts: this.#openAlerts,
+      openAlerts: alerts,
       lastCheck: this.#lastCheck,
     }
     return this.#last

@@ -203,7 +203,7 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
   })
   const reads = onFinding && new ReadCheck({ log: opened, tiles, index, entries, onFinding })
   const trail = new AuditTrail(opened, index, {
-    ...(reads && { onRead: read => reads.check(read), onUnreadable: seq => reads.suspect(seq) }),
+    ...(reads && { onRead: read => checked(reads.check(read)), onUnreadable: seq => checked(reads.suspect(seq)) }),
   })
   let newest: { note: string; size: number } | undefined
   let following: Promise<void> | undefined
@@ -232,6 +232,11 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
       log.forgetBelow(index.size)
       moment = index.size - before < fewEntries ? gatheringMs : 0
     }
+  }
+
+  /** A check that fails must not keep the answer back. */
+  async function checked(check: Promise<void>): Promise<void> {
+    await check.catch(error => onNotice(`what was read could not be checked: ${(error as Error).message}`))
   }
 
   async function find(seqOrId: number | string): Promise<number> {

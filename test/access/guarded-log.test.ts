@@ -103,26 +103,26 @@ describe('what a principal finds', () => {
     { field: 'actor.id', op: 'starts_with', value: 'agent-1' },
     { field: 'component', op: 'contains', value: 'm' },
   )
-  const filters = fc.record(
-    {
-      operation: fc.constantFrom('remember', ['recall', 'forget']),
-      component: fc.constantFrom('memory', ['memory', 'mail']),
-      memoryId: fc.constantFrom('mem_1', ['mem_1', 'mem_2']),
-      actor: fc.constantFrom('agent:agent-1', 'agent-2'),
-      session: fc.constant('session 1'),
-      outcome: fc.constant('success'),
-      securityLevel: fc.constantFrom('secret', ['public', 'top_secret']),
-      text: fc.constantFrom(secretWord, 'open', `"session 1"`),
-      where: fc.array(conditions, { maxLength: 2 }),
-    },
-    { requiredKeys: [] },
+  /** Two members at most: more find nothing. */
+  const members: fc.Arbitrary<EntryFilter> = fc.oneof(
+    fc.record({ operation: fc.constantFrom('remember', ['recall', 'forget']) }),
+    fc.record({ component: fc.constantFrom('memory', ['memory', 'mail']) }),
+    fc.record({ memoryId: fc.constantFrom('mem_1', ['mem_1', 'mem_2']) }),
+    fc.record({ actor: fc.constantFrom('agent:agent-1', 'agent-2') }),
+    fc.record({ session: fc.constant('session 1') }),
+    fc.record({ outcome: fc.constant('success') }),
+    fc.record({ securityLevel: fc.constantFrom('secret', ['public', 'top_secret']) }),
+    fc.record({ text: fc.constantFrom(secretWord, 'open', '"session 1"') }),
+    fc.record({ where: fc.array(conditions, { maxLength: 2 }) }),
   )
+  const filters = fc.tuple(members, members).map(([one, two]): EntryFilter => ({ ...one, ...two }))
 
   const reachesIntoValues = ({ actor, memoryId, session, text, where = [] }: EntryFilter) =>
     [actor, memoryId, session, text].some(given => given !== undefined) ||
     where.some(({ field }) => /^(memoryId|userContext|actor)/.test(field))
 
   it('is what it sees of what is asked for, and of closed entries only what is asked of their leaves', async () => {
+    const given = { whole: 0, closed: 0 }
     await fc.assert(
       fc.asyncProperty(
         grants,
@@ -130,8 +130,8 @@ describe('what a principal finds', () => {
         filters,
         fc.constantFrom('asc', 'desc'),
         fc.constantFrom(3, 50, 1000),
-        async (given, aboveClearance, filter: EntryFilter, order, limit) => {
-          const who = principal(given, aboveClearance)
+        async (granted, aboveClearance, filter, order, limit) => {
+          const who = principal(granted, aboveClearance)
           const seen = guardReader(parts.reader, who, 'read')
           const { matches } = compileFilter(filter)
           const right = entries
@@ -147,6 +147,7 @@ describe('what a principal finds', () => {
           const rows = await seen.list(asked, { limit, order })
           expect(rows.map(({ seq }) => seq)).toEqual(right.slice(0, limit).map(({ seq }) => seq))
           for (const row of rows) {
+            given[row.actor === undefined ? 'closed' : 'whole']++
             const entry = right.find(({ seq }) => seq === row.seq)!
             expect([row.actor, row.memoryId, row.session]).toEqual([entry.actor, entry.memoryId, entry.session])
           }
@@ -174,6 +175,7 @@ describe('what a principal finds', () => {
       ),
       { numRuns: 60 },
     )
+    expect(Math.min(given.whole, given.closed)).toBeGreaterThan(100)
   })
 
   it('is no oracle: whether a closed value is what one guesses, no question tells', async () => {
@@ -233,6 +235,17 @@ describe('what is above the clearance', () => {
     expect(await mine.checkEntry(secret().seq)).not.toHaveProperty('id')
     expect((await mine.get(open().seq))?.disclosures.length).toBe(4)
     expect((await mine.count({ securityLevel: ['secret', 'top_secret', 'confidential'] })).count).toBe(0)
+  })
+
+  it('goes into no bundle: its content stays, and by the policy nothing its leaf as well', async () => {
+    const seqs = [open().seq, secret().seq]
+    const kept = async (who: Principal) =>
+      (await guardReader(parts.reader, who, 'read').kept(seqs)).map(({ seq, content }) => [seq, content.length > 0])
+    expect(await kept(principal([everything]))).toEqual(seqs.map(seq => [seq, true]))
+    const [first, second] = seqs.toSorted((a, b) => a - b)
+    const isOpen = (seq: number | undefined) => [seq, seq === open().seq]
+    expect(await kept(principal([upTo('internal')], 'closed'))).toEqual([isOpen(first), isOpen(second)])
+    expect(await kept(principal([upTo('internal')], 'nothing'))).toEqual([[open().seq, true]])
   })
 
   it('cannot be guessed from what is shown of it: equal values have nothing in common but their size', async () => {

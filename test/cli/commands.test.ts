@@ -185,7 +185,7 @@ describe('wrong usage', () => {
     const home = makeHome()
     const cases: [args: string[], says: string][] = [
       [['verfy'], 'verify'],
-      [['retention', 'run'], 'retention'],
+      [['retention', 'walk'], 'run'],
       [['append', '--opration', 'x'], '--operation'],
       [['append', '--operation', 'x'], '--component'],
       [['append', '--operation', 'x', '--component', 'c', '--outcome', 'fine'], 'success'],
@@ -202,7 +202,6 @@ describe('wrong usage', () => {
       [['verify', '--from', '5', '--to', '2'], '--to'],
       [['verify', '--vkey', 'nonsense'], '--vkey'],
       [['export'], '--format'],
-      [['--config', 'x.yaml', 'status'], 'later release'],
       [['init', '--origin', 'with space'], 'origin'],
       [['mcp-proxy'], '--'],
     ]

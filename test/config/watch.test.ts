@@ -6,11 +6,11 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { changeEntry, changesSinceLastRun } from '../../src/config/changes.ts'
 import { type ConfigSources, resolveConfig } from '../../src/config/resolve.ts'
 import { type Config, defaultConfig } from '../../src/config/schema.ts'
-import { type Appliers, watchConfig } from '../../src/config/watch.ts'
+import { type Applier, watchConfig } from '../../src/config/watch.ts'
 import { openParts } from '../../src/system.ts'
 
 /** A real log, a real file, and a watch over it. */
-async function watched(text: string, appliers: Appliers = {}) {
+async function watched(text: string, ...appliers: readonly Applier[]) {
   const folder = mkdtempSync(join(tmpdir(), 'memmimic-config-'))
   const file = join(folder, 'config.yaml')
   writeFileSync(file, text, { mode: 0o600 })
@@ -48,12 +48,13 @@ async function watched(text: string, appliers: Appliers = {}) {
 describe('a configuration that is changed while a process runs', () => {
   test('is recorded, then applied as far as it can be, and the rest is named', async () => {
     const applied: unknown[] = []
-    const { file, watch, said, entries, until } = await watched('logging: { level: info }\nserver: { port: 1 }\n', {
-      'logging.level': async ({ logging }) => {
-        applied.push([logging.level, (await entries()).length])
+    const { file, watch, said, entries, until } = await watched('logging: { level: info }\nserver: { port: 1 }\n', 
+      {
+        settings: ['logging.level'],
+        apply: async ({ logging }) => applied.push([logging.level, (await entries()).length]),
       },
-      retention: ({ retention }) => applied.push(retention.days),
-    })
+      { settings: ['retention', 'erasure'], apply: ({ retention }) => applied.push(retention.days) },
+    )
     const next = `${file}.new`
     writeFileSync(next, 'logging: { level: debug }\nserver: { port: 2 }\nretention: { days: 30 }\n', { mode: 0o600 })
     renameSync(next, file)
@@ -102,9 +103,7 @@ describe('a configuration that is changed while a process runs', () => {
 
   test('stays as it was when the file is bad or gone, which is said in one sentence', async () => {
     const applied: Config[] = []
-    const { file, watch, said, entries, current } = await watched('retention: { days: 10 }\n', {
-      retention: config => applied.push(config),
-    })
+    const { file, watch, said, entries, current } = await watched('retention: { days: 10 }\n', { settings: ['retention'], apply: config => applied.push(config) })
     writeFileSync(file, 'retention: { dais: 10 }\n')
     await watch.reload()
     rmSync(file)
@@ -125,9 +124,7 @@ describe('a configuration that is changed while a process runs', () => {
 
   test('stays as it was when the change cannot be recorded', async () => {
     const applied: Config[] = []
-    const { file, watch, said, close } = await watched('retention: { days: 10 }\n', {
-      retention: config => applied.push(config),
-    })
+    const { file, watch, said, close } = await watched('retention: { days: 10 }\n', { settings: ['retention'], apply: config => applied.push(config) })
     await close()
     writeFileSync(file, 'retention: { days: 11 }\n')
     await watch.reload()

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { utf8 } from '../../src/core/bytes.ts'
+import type { Json } from '../../src/core/entry.ts'
 import { AuditError } from '../../src/core/errors.ts'
-import { type Condition, compileFilter, type EntryFilter, parseCondition } from '../../src/core/filter.ts'
+import { type Condition, compileFilter, type EntryFilter, parseCondition, valuesIn } from '../../src/core/filter.ts'
 import { canonicalize } from '../../src/core/json.ts'
 import { formatContent, formatPreimage } from '../../src/core/sealed.ts'
 import { type EntryView, openEntry, openEntryWithDisclosures } from '../../src/core/view.ts'
@@ -29,6 +30,12 @@ const view: EntryView = {
 }
 const holds = (filter: EntryFilter) => compileFilter(filter).matches(view)
 const where = (text: string) => holds({ where: [parseCondition(text)] })
+
+/** A value at a path of names. */
+function nested(path: readonly string[], value: unknown): object {
+  const [first = '', ...rest] = path
+  return { [first]: rest.length === 0 ? value : nested(rest, value) }
+}
 
 describe('the operators', () => {
   test.each<[string, boolean]>([
@@ -84,6 +91,19 @@ describe('the operators', () => {
     ['securityLevel gt internal', true],
     ['securityLevel lt secret', true],
     ['securityLevel eq confidential', true],
+    ["operationResult.data.0.content contains 'Kind 50%'", true],
+    ["operationResult.data.0.content contains 'kind'", false],
+    ["operationResult.data.1.content eq 'zwei'", true],
+    ["attributes.code eq '10'", true],
+    ["component in 'a, b','Memory'", true],
+    ['actor eq agent:claude', true],
+    ['actor eq user:u:1', false],
+    ['actor starts_with agent:', true],
+    ['actor ends_with :claude', true],
+    ['actor in agent:x,agent:claude', true],
+    ['actor not_in agent:claude', false],
+    ['actor is_not_null', true],
+    ['session contains x', false],
     ['sealed.prompt.text eq "weather in Graz"', true],
     ['sealed.prompt.text eq weather in Graz', true],
   ])('%s is %s', (text, expected) => {
@@ -100,6 +120,45 @@ describe('the operators', () => {
       false,
     ])
   })
+
+  test.each(['attributes.code', 'userContext.role', 'operationResult.data.0.content', 'sealed.prompt.text'])(
+    'all work on %s, in their case and in any',
+    field => {
+      const text = 'Ganz Große Größe'
+      const place = field === 'sealed.prompt.text' ? { prompt: { text } } : nested(field.split('.'), text)
+      const matches = (condition: Condition) => compileFilter({ where: [condition] }).matches({ ...view, ...place })
+      const holds: [Condition['op'], Json | undefined, inCase: boolean, inAny: boolean][] = [
+        ['eq', 'Ganz große größe', false, true],
+        ['eq', text, true, true],
+        ['ne', 'ganz große größe', true, false],
+        ['contains', 'GROSSE', false, false],
+        ['contains', 'GROẞE', false, true],
+        ['starts_with', 'ganz', false, true],
+        ['ends_with', 'GRÖSSE', false, false],
+        ['ends_with', 'größe', false, true],
+        ['gt', 'Ganz', true, true],
+        ['gt', 'ganz h', false, false],
+        ['gte', text, true, true],
+        ['lt', 'GANZ Z', false, true],
+        ['lte', text, true, true],
+        ['in', ['x', text.toUpperCase().replaceAll('SS', 'ß')], false, true],
+        ['not_in', ['x', 'ganz große größe'], true, false],
+        ['between', ['GANZ', 'HALB'], true, true],
+        ['between', ['ganz', 'halb'], false, true],
+        ['is_null', undefined, false, false],
+        ['is_not_null', undefined, true, true],
+      ]
+      for (const [op, value, inCase, inAny] of holds) {
+        const condition = { field, op, ...(value === undefined ? {} : { value }) }
+        expect([op, value, matches(condition), matches({ ...condition, caseSensitive: false })]).toEqual([
+          op,
+          value,
+          inCase,
+          inAny,
+        ])
+      }
+    },
+  )
 
   test('a field of an object is never one of its prototype', () => {
     expect(where('operationResult.constructor is_null')).toBe(true)
@@ -131,9 +190,41 @@ describe('the members', () => {
 
   test('text: all words, anywhere, in any case; a phrase as one; names and hashes are no text', () => {
     expect(['KIND graz', '"das kind" zwei', 'claude U:1'].map(text => holds({ text }))).toEqual([true, true, true])
-    expect(['"kind das"', 'graz linz', 'content', 'ffff', '10.0'].map(text => holds({ text }))).toEqual(
-      Array(5).fill(false),
-    )
+    const none = ['"kind das"', 'graz linz', 'content', 'ffff', '10.0', '0199a3c1', '2026-11']
+    expect(none.map(text => holds({ text }))).toEqual(none.map(() => false))
+  })
+})
+
+describe('what an index can answer of a filter', () => {
+  const compiled = (text: string) => compileFilter({ where: [parseCondition(text)] })
+
+  test.each<[string, object]>([
+    ['seq gt 7.5', { firstSeq: 8, rest: [] }],
+    ['seq lt 7', { lastSeq: 6, rest: [] }],
+    ['seq eq 7', { firstSeq: 7, lastSeq: 7, rest: [] }],
+    ['time gt 1970-01-01T00:00:00.0000011Z', { since: 2, rest: [] }],
+    ['time lt 1970-01-01T00:00:01+00:00', { until: 999_999, rest: [] }],
+    ['time eq 1970-01-01T00:00:01Z', { since: 1e6, until: 1e6, rest: [] }],
+    ['operation eq a', { required: [{ field: 'operation', anyOf: ['a'] }], rest: [] }],
+    ['actor eq agent:a', { required: [{ field: 'actor', anyOf: ['agent:a'] }], rest: ['where actor eq'] }],
+    ['id in a,b', { ids: ['a', 'b'], rest: ['where id in'] }],
+    ['userContext.a contains Größe', { fragments: [['gr'], ['e']], rest: ['where userContext.a contains'] }],
+    ['operationResult in Wien,Graz', { fragments: [['wien', 'graz']] }],
+    ['operationResult ne Wien', { fragments: [] }],
+    ['attributes.n eq 7', { fragments: [] }],
+  ])('%s is %j', (text, expected) => expect(compiled(text)).toMatchObject(expected))
+})
+
+describe('the values by which an entry is found', () => {
+  test('are those of its field, each once, and none that is gone or no text', () => {
+    const fields = ['operation', 'memoryId', 'actor', 'flag', 'session'] as const
+    expect(fields.map(field => valuesIn({ ...view, complianceFlags: ['b', 'a', 'b'] }, field))).toEqual([
+      ['remember'],
+      ['42'],
+      ['agent:claude', 'user:u:1'],
+      ['b', 'a'],
+      [],
+    ])
   })
 })
 
@@ -161,6 +252,8 @@ describe('a malformed filter is an error that names its member', () => {
     [{ where: [{ field: 'seq', op: 'between', value: [1, 'x'] }] }, 'between takes two'],
     [{ where: [{ field: 'seq', op: 'is_null', value: 1 }] }, 'takes no value'],
     [{ where: [{ field: 'seq', op: 'gt', value: true }] }, 'gt takes a number'],
+    [{ where: [{ field: 'seq', op: 'gte', value: Number.NaN }] }, 'gte takes a number'],
+    [{ where: [{ field: 'flag', op: 'eq', value: 'x' }] }, 'write complianceFlags contains NAME'],
     [{ where: [{ field: 'time', op: 'gt', value: 'noon' }] }, 'must be a time'],
     [{ where: [{ field: 'securityLevel', op: 'gte', value: 'high' }] }, 'must be one of public'],
     [{ where: [{ field: 'operation', op: 'eq', value: 'x', casesensitive: false }] }, 'casesensitive'],
@@ -177,10 +270,22 @@ describe('a malformed filter is an error that names its member', () => {
     'operation in a,,b',
     'operation eq "x',
     'attributes.a eq {x}',
+    "operation eq 'x",
+    "operation eq 'it's'",
+    "operation in 'a,b",
+    'operation in a,',
   ])('the condition %j', text => expect(() => parseCondition(text)).toThrow(AuditError))
 
   test('quotes hold a comma together', () => {
     expect(parseCondition('operation in "a,b", c').value).toEqual(['a,b', 'c'])
+    expect(parseCondition("operation in 'a, b' ,\"c\\\",d\", it's, 'it''s, x'").value).toEqual([
+      'a, b',
+      'c",d',
+      "it's",
+      "it's, x",
+    ])
+    expect(parseCondition("operation eq 'it''s'").value).toBe("it's")
+    expect(parseCondition("attributes.n eq '5'").value).toBe('5')
   })
 })
 

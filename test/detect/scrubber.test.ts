@@ -56,22 +56,24 @@ describe('the scrubber', () => {
     expect(second.status().isRunning).toBe(false)
   })
 
-  it.each([
-    ['is no place', 'what?'],
-    ['has more than a place', '{"v":1,"next":512,"passes":0,"and":1}'],
-    ['is of another version', '{"v":2,"next":512,"passes":0}'],
-    ['lies behind the end', '{"v":1,"next":25600,"passes":9}'],
-    ['lies within a tile', '{"v":1,"next":500,"passes":9}'],
-    ['is no number', '{"v":1,"next":-256,"passes":9}'],
-    ['is enormous', `{"v":1,"next":${'9'.repeat(400)},"passes":9}`],
-  ])('begins at the beginning when what is kept beside the log %s', async (_, text) => {
+  it('begins at the beginning when what is kept beside the log makes no sense', async () => {
     await log.grow(600)
-    writeFileSync(placeFile(), text)
-    const scrubber = scrubberOf({ everyMs: 3_600_000 })
-    await scrubber.start()
-    await vi.waitFor(() => expect(scrubber.status().entries).toBe(256))
-    expect(scrubber.status()).toMatchObject({ next: 256, passes: 0 })
-    await scrubber.close()
+    for (const text of [
+      'what?',
+      '{"v":1,"next":512,"passes":0,"and":1}',
+      '{"v":2,"next":512,"passes":0}',
+      '{"v":1,"next":25600,"passes":9}',
+      '{"v":1,"next":500,"passes":9}',
+      '{"v":1,"next":-256,"passes":9}',
+      `{"v":1,"next":${'9'.repeat(400)},"passes":9}`,
+    ]) {
+      writeFileSync(placeFile(), text)
+      const scrubber = scrubberOf({ everyMs: 3_600_000 })
+      await scrubber.start()
+      await vi.waitFor(() => expect(scrubber.status().entries).toBe(256))
+      expect(scrubber.status(), text).toMatchObject({ next: 256, passes: 0 })
+      await scrubber.close()
+    }
   })
 
   it('checks the head and the newest entries at the opening', async () => {
@@ -104,23 +106,59 @@ describe('the scrubber', () => {
     await scrubber.close()
   })
 
-  it('takes no more than its share of a core, even when its pace is raised, and rests in between', async () => {
-    await log.grow(2000)
-    const scrubber = scrubberOf({ everyMs: 3_600_000 })
+  it('rests nineteen times as long as a stretch took, however fast it shall be', async () => {
+    await log.grow(600)
+    const stretches: { readonly began: number; readonly ended: number }[] = []
+    const verify: typeof log.quietReader.verify = async request => {
+      const began = performance.now()
+      const report = await log.quietReader.verify(request)
+      stretches.push({ began, ended: performance.now() })
+      return report
+    }
+    const settings = { ...defaultScrubSettings, everyMs: 3_600_000 }
+    const scrubber = new Scrubber({ reader: { verify }, events: log.events, file: site.file, settings })
     await scrubber.start()
-    await vi.waitFor(() => expect(scrubber.status().entries).toBeGreaterThan(0))
-    const before = scrubber.status()
+    await vi.waitFor(() => expect(scrubber.status().entries).toBe(256))
     await wait(100)
-    expect(scrubber.status().entries).toBe(before.entries)
-    const started = performance.now()
+    expect(scrubber.status().entries).toBe(256)
+    stretches.splice(0, stretches.length - 1)
     scrubber.raisePace(60_000)
-    await vi.waitFor(() => expect(scrubber.status().entries).toBeGreaterThan(2 * before.entries), 5000)
-    await wait(500)
-    const share = (scrubber.status().busyMs - before.busyMs) / (performance.now() - started)
-    console.info(`the scrubber at its fastest took ${(100 * share).toFixed(1)} % of a core`)
-    // Not more than 5 %, and once as much for the stretch that has not rested yet.
-    expect(share).toBeLessThan(0.1)
+    await vi.waitFor(() => expect(stretches.length).toBeGreaterThan(4), 10_000)
     await scrubber.close()
+    for (const [i, { began }] of stretches.entries()) {
+      if (i === 0) continue
+      const before = stretches[i - 1]!
+      expect(began - before.ended).toBeGreaterThan(19 * (before.ended - before.began) - 2)
+    }
+  })
+
+  it('spreads a pass over the time that it is given', async () => {
+    const size = 200_000
+    const report = {
+      valid: true,
+      complete: true,
+      trust: 'signed' as const,
+      rootHash: '',
+      findings: [],
+      findingsOmitted: 0,
+    }
+    const verify = async ({ from = 0, to = size }: { from?: number; to?: number }) => {
+      const entries = Math.max(0, Math.min(to, size) - from)
+      if (entries > 0) await wait(1)
+      return { ...report, entries, size, declared: [], missing: [], durationMs: 1 }
+    }
+    const settings = { enabled: true, passMs: 1500, everyMs: 50, maxShare: 1 }
+    const scrubber = new Scrubber({
+      reader: { verify: verify as never },
+      events: log.events,
+      file: site.file,
+      settings,
+    })
+    await scrubber.start()
+    await vi.waitFor(() => expect(scrubber.status().passes).toBe(1), 10_000)
+    await scrubber.close()
+    expect(scrubber.status().lastPassMs).toBeGreaterThan(1000)
+    expect(scrubber.status().lastPassMs).toBeLessThan(4000)
   })
 
   it('says that the log cannot be checked, and goes on', async () => {

@@ -1,5 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { openAuditLog } from '../../src/index.ts'
 import { auditApi, auditMcpHandlers } from '../../src/integrations/api.ts'
+import { startChild } from '../support/child.ts'
 import { SeedStore } from './memory-stores.ts'
 import { type OpenLog, openLog } from './support.ts'
 
@@ -115,5 +120,26 @@ describe('handlers of MCP tools', () => {
     for (const entry of entries) expect(entry).toMatchObject({ operation: 'tools/call', component: 'memmimic' })
     expect(entries[0]!.arguments).toEqual([{ content: 'hello' }])
     expect(await open.log.verify()).toMatchObject({ valid: true, complete: true })
+  })
+
+  it('are on the record when each runs in a process of its own, which ends at once', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'memmimic-audit-one-shot-'))
+    try {
+      const [file, keys] = [join(folder, 'audit.db'), join(folder, 'keys')]
+      for (let i = 0; i < 20; i += 5) {
+        const children = Array.from({ length: 5 }, (_, j) =>
+          startChild('one-shot-handler.ts', file, keys, String(i + j)),
+        )
+        const ends = await Promise.all(children.map(child => child.ended))
+        expect(ends.map(({ code, stderr }) => [code, stderr])).toEqual(ends.map(() => [0, '']))
+      }
+      await using log = await openAuditLog({ file, keys, threads: false, closeOnExit: false, onNotice: () => {} })
+      const kept = await Array.fromAsync(log.query({ kind: 'outcome' }))
+      const contents = kept.map(({ operationResult }) => (operationResult as { content: string }).content)
+      expect(contents.sort()).toEqual(Array.from({ length: 20 }, (_, i) => `memory ${i}`).sort())
+      expect(await log.verify({ deep: true })).toMatchObject({ valid: true, complete: true, findings: [] })
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 })

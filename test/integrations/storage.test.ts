@@ -362,6 +362,46 @@ describe('the stand-in', () => {
     ])
   })
 
+  it('does not stand in the way of values that cannot be read', async () => {
+    await using open = await openLog()
+    const hostile = new Proxy(
+      {},
+      {
+        get() {
+          throw new Error('no')
+        },
+        has() {
+          throw new Error('no')
+        },
+      },
+    )
+    const thrown = new Proxy(new Error('x'), {
+      get() {
+        throw new Error('no')
+      },
+    })
+    const store = auditStorage(
+      {
+        add: async (memory: object) => [memory],
+        update: (memory: object) => memory === hostile,
+        search: async () => [hostile],
+        async forget() {
+          throw thrown
+        },
+      },
+      {
+        log: open.log,
+        events: open.log.events,
+        governance: { validateMemory: () => ({ approved: true, status: 'approved' }) },
+      },
+    )
+    expect((await store.add(hostile))[0]).toBe(hostile)
+    expect(await store.update(hostile)).toBe(true)
+    expect((await store.search())[0]).toBe(hostile)
+    await expect(store.forget().catch(reason => ({ isSame: reason === thrown }))).resolves.toEqual({ isSame: true })
+    expect(await pairsIn(open)).toHaveLength(4)
+  })
+
   it('gives an id only where there is one that the log can keep', async () => {
     await using open = await openLog()
     const store = auditStorage({ get: (..._: unknown[]) => undefined, add: (memory: unknown) => memory }, open.log)
@@ -392,7 +432,7 @@ describe('governance over a wrapped store', () => {
     await expect(store.store_memory({ content: long, tags: ['a'] })).rejects.toMatchObject({
       name: 'AuditError',
       code: 'not_allowed',
-      message: 'governance does not allow remember (rejected: content_size_exceeded)',
+      message: 'governance does not allow remember: rejected, content_size_exceeded',
       cause: { approved: false, status: 'rejected', operationContext: 'store' },
     })
     expect(plain.calls).toBe(0)
@@ -464,6 +504,27 @@ describe('governance over a wrapped store', () => {
       governanceStatus: 'rejected',
       governanceResult: { status: 'rejected' },
     })
+  })
+
+  it.each<[unknown, string]>([
+    [undefined, 'error'],
+    ['approved', 'error'],
+    [{}, 'error'],
+    [{ approved: 'yes', status: 'approved' }, 'approved'],
+    [
+      { approved: false, status: 'rejected', violations: [{ type: 'x', severity: 'high' }], processing_time: 3 },
+      'rejected',
+    ],
+    [{ approved: false, status: 'a status\nof two lines', violations: 'x' }, 'error'],
+  ])('that does not approve in so many words allows nothing: %j', async (result, status) => {
+    await using open = await openLog()
+    const plain = new SeedStore()
+    const store = auditStorage(plain, { log: open.log, governance: { validateMemory: () => result } })
+    await expect(store.store_memory({ content: 'x' })).rejects.toMatchObject({ code: 'not_allowed', cause: result })
+    expect(plain.calls).toBe(0)
+    const [intent, outcome] = await open.entries()
+    expect([intent!.governanceStatus, outcome!.outcome]).toEqual([status, 'denied'])
+    expect(await open.log.verify()).toMatchObject({ valid: true, complete: true })
   })
 
   it('that fails allows nothing', async () => {

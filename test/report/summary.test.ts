@@ -1,4 +1,6 @@
-import { rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadStorageKey } from '../../src/append/keys.ts'
@@ -292,24 +294,30 @@ describe('the summary of a log that was tampered with', () => {
     ['all checkpoints are gone', t => t.db.exec('DELETE FROM checkpoint'), second, 'signature_invalid'],
   )
 
-  test.for(harms)('%s', async ([, harm, period, finding]) => {
-    const copy = await openLog()
-    await writeStory(copy)
-    await copy.log.close()
-    const tamper = new Tamper(copy.file, loadStorageKey(copy.keys))
+  const whole = mkdtempSync(join(tmpdir(), 'memmimic-report-'))
+  beforeAll(async () => {
+    const story = await openLog()
+    await writeStory(story)
+    await story.log.close()
+    cpSync(story.folder, whole, { recursive: true })
+    await story.dispose()
+  })
+  afterAll(() => rmSync(whole, { recursive: true, force: true }))
+
+  test.for(harms)('%s', async ([name, harm, period, finding]) => {
+    const folder = join(whole, name.replaceAll(' ', '-'))
+    for (const part of ['audit.db', 'keys']) cpSync(join(whole, part), join(folder, part), { recursive: true })
+    const places = { file: join(folder, 'audit.db'), keys: join(folder, 'keys') }
+    const tamper = new Tamper(places.file, loadStorageKey(places.keys))
     harm(tamper)
     tamper.save().close()
-    const reader = await openReader({ file: copy.file, keys: copy.keys })
-    try {
-      for (const threads of [1, 2]) {
-        const { verification } = await reader.summarize({ ...period, threads })
-        expect(verification.valid).toBe(false)
-        expect(verification.findings.map(({ type }) => type)).toContain(finding)
-      }
-    } finally {
-      await reader.close()
-      rmSync(copy.folder, { recursive: true, force: true })
+    const reader = await openReader(places)
+    for (const threads of [1, 2]) {
+      const { verification } = await reader.summarize({ ...period, threads })
+      expect(verification.valid).toBe(false)
+      expect(verification.findings.map(({ type }) => type)).toContain(finding)
     }
+    await reader.close()
   })
 })
 

@@ -14,7 +14,7 @@ export interface SyslogServer {
   readonly connections: string[][]
   readonly messages: string[]
   /** What happens to the next connections; read to their end and closed unless told otherwise. */
-  readonly behave: ('die' | 'hang' | 'refuse')[]
+  readonly behave: ('die' | 'die later' | 'hang' | 'refuse')[]
 }
 
 /** Octet counting, RFC 6587: what is left over is a mistake. */
@@ -45,6 +45,7 @@ export async function syslogServer(secure?: { cert: string; key: string }): Prom
       parts.push(part)
       // Read, and lost.
       if (how === 'die') socket.destroy()
+      if (how === 'die later') setTimeout(() => socket.destroy(), 30)
     })
     socket.on('end', () => {
       if (how !== undefined) return

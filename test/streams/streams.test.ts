@@ -125,7 +125,7 @@ describe('a stream to syslog', () => {
 
   it('sends again what a receiver may not have read: one that refuses, dies in the middle, or hangs', async () => {
     const server = await syslogServer()
-    server.behave.push('refuse', 'die', 'hang', 'die', 'refuse')
+    server.behave.push('refuse', 'die', 'hang', 'die later', 'refuse')
     await append(120)
     const streams = await start({ to: { type: 'syslog', host: '127.0.0.1', port: server.port }, batchEntries: 40 })
     await sent(streams, 121)

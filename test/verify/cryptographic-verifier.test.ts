@@ -11,6 +11,7 @@ import { EventStream } from '../../src/core/events.ts'
 import type { FindingType } from '../../src/core/finding.ts'
 import { leafHash } from '../../src/core/hash.ts'
 import { evolve, formatSealKey, parseSealKey, sealMac } from '../../src/core/seal.ts'
+import { RightEdge } from '../../src/core/tree.ts'
 import { openAuditLog } from '../../src/index.ts'
 import { eraseSubject } from '../../src/retention/erasure.ts'
 import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite.ts'
@@ -122,6 +123,14 @@ const change = (file: Tamper, seq: number, row: Partial<Tamper['rows'][number]>)
   file.save()
 }
 
+/** The tree and its head follow from what is written; no link does. */
+const rewriteLast = (file: Tamper, members: Record<string, unknown>) => {
+  const last = file.rows.length - 1
+  file.edit(last, members)
+  file.rows[last]!.hash = leafHash(file.rows[last]!.leaf)
+  file.rewrite(file.rows.length)
+}
+
 const moves: Move[] = [
   {
     what: 'a field changed',
@@ -154,6 +163,22 @@ const moves: Move[] = [
       file.edit(350, { operation: 'nothing' })
       change(file, 350, { hash: leafHash(file.rows[350]!.leaf) })
     },
+  },
+  {
+    what: 'the newest, with another link, and the tree made to fit',
+    status: 'tampered',
+    found: ['chain_break'],
+    seq: 542,
+    others: { 541: 'tampered', 502: 'valid' },
+    play: file => rewriteLast(file, { previousHash: '1'.repeat(64) }),
+  },
+  {
+    what: 'the newest, with another number, and the tree made to fit',
+    status: 'tampered',
+    found: ['chain_break'],
+    seq: 542,
+    others: { 541: 'invalid', 502: 'valid' },
+    play: file => rewriteLast(file, { seq: 9 }),
   },
   {
     what: 'the kept hash changed',
@@ -238,7 +263,9 @@ const moves: Move[] = [
     play(file) {
       const [first] = file.db.prepare('SELECT size FROM seal WHERE size > 10 ORDER BY size').pluck().all() as number[]
       const later = evolve(parseSealKey(log.sealKey), 12)
-      const root = new Uint8Array(32)
+      const edge = RightEdge.empty()
+      for (const row of file.rows.slice(0, first)) edge.append(row!.hash)
+      const root = edge.root()
       file.db.prepare('UPDATE seal SET epoch = 12, mac = ? WHERE size = ?').run(sealMac(later, first!, root), first!)
     },
   },
@@ -273,6 +300,24 @@ describe('an entry', () => {
     for (const [other, expected] of Object.entries(others)) {
       expect([other, (await verifier.verifyEntryIntegrity(Number(other))).status]).toEqual([other, expected])
     }
+  })
+
+  it('is invalid under a seal of a later time, also for whoever has the key of that later time only', async () => {
+    const { play } = moves.find(({ what }) => what === 'its seal made anew, for another epoch')!
+    const today = formatSealKey(evolve(parseSealKey(log.sealKey), 12))
+    const { verifier } = verifierOf(over(tampered(play)), today)
+    expect(await verifier.verifyEntryIntegrity(10)).toMatchObject({ status: 'invalid', metadata: { seal: 'invalid' } })
+  })
+
+  it('is tampered with when an index leads to it by another’s id', async () => {
+    const { verifier } = verifierOf(new EntryCheck({ log: log.store, seqOf: () => 5 }))
+    const { entryId } = await verifier.verifyEntryIntegrity(5)
+    const { entryId: other } = await verifier.verifyEntryIntegrity(6)
+    expect(await verifier.verifyEntryIntegrity(entryId)).toMatchObject({ status: 'valid' })
+    expect(await verifier.verifyEntryIntegrity(other)).toMatchObject({
+      status: 'tampered',
+      metadata: { seq: 5, findings: ['index_mismatch'] },
+    })
   })
 
   it('is missing, without any finding, when there never was one', async () => {

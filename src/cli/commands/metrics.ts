@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { kinds, outcomes } from '../../core/entry.ts'
 import { noOutcome } from '../../metrics/definitions.ts'
 import { formatPrometheus, type MetricFamily, type Sample } from '../../metrics/prometheus.ts'
-import { degradedFamily } from '../../server/own-metrics.ts'
+import { checkpointAgeFamily, degradedFamily } from '../../server/own-metrics.ts'
 import type { Reader } from '../../trail/reader.ts'
 import type { Cli } from '../cli.ts'
 import type { Act } from '../flags.ts'
@@ -21,7 +21,6 @@ export function registerMetrics(program: Command, act: Act): void {
 async function metrics(cli: Cli): Promise<undefined> {
   await withReader(cli, async reader => {
     const { log, degraded } = await healthOf(cli, reader)
-    const age = log.checkpointAgeSeconds
     const alerts = Object.entries(await openAlerts(reader))
     const families: MetricFamily[] = [
       {
@@ -36,12 +35,7 @@ async function metrics(cli: Cli): Promise<undefined> {
         type: 'gauge',
         samples: alerts.map(([severity, value]) => ({ labels: { severity }, value })),
       },
-      {
-        name: 'memmimic_audit_checkpoint_age_seconds',
-        help: 'Seconds since the newest checkpoint was signed.',
-        type: 'gauge',
-        samples: age === undefined ? [] : [{ labels: {}, value: age }],
-      },
+      checkpointAgeFamily(log.checkpointAgeSeconds),
       degradedFamily(degraded),
     ]
     await cli.print(cli.json ? families.map(jsonLine).join('') : formatPrometheus(families))
