@@ -1,4 +1,5 @@
 /** Opens everything that the system is made of, wires it, and takes it apart again. No logic of its own. */
+import { type AccessSettings, defaultAccessSettings } from './access/settings.ts'
 import { loadStorageKey } from './append/keys.ts'
 import { type ErasableKeys, openSubjectKeys } from './append/subject-keys.ts'
 import type { ControlInput, WriteControl } from './core/control.ts'
@@ -12,9 +13,11 @@ import { defaultGovernanceSettings, type GovernanceSettings } from './governance
 import { type GovernanceRule, SimpleGovernance } from './governance/simple-governance.ts'
 import { prepareEntry } from './intake/prepare.ts'
 import { defaultIntakeSettings, type IntakeSettings } from './intake/settings.ts'
+import { contextual } from './integrations/context.ts'
 import { AuditMetrics } from './metrics/audit-metrics.ts'
 import { defaultMetricsSettings, type MetricsSettings } from './metrics/settings.ts'
 import type { ThresholdCrossing } from './metrics/threshold.ts'
+import { defaultReportSettings, type ReportSettings } from './report/settings.ts'
 import { archiveTo } from './retention/archive.ts'
 import { type RetentionReport, runRetention } from './retention/retention.ts'
 import { Schedule } from './retention/schedule.ts'
@@ -39,6 +42,8 @@ export interface SystemSettings {
   readonly detection: DetectSettings
   readonly retention: RetentionSettings
   readonly erasure: ErasureSettings
+  readonly access: AccessSettings
+  readonly reports: ReportSettings
   readonly streams: readonly StreamSettings[]
 }
 
@@ -49,6 +54,8 @@ export const defaultSystemSettings: SystemSettings = {
   detection: defaultDetectSettings,
   retention: defaultRetentionSettings,
   erasure: defaultErasureSettings,
+  access: defaultAccessSettings,
+  reports: defaultReportSettings,
   streams: [],
 }
 
@@ -103,7 +110,8 @@ export async function assemble({
     ...(governanceRules && { rules: governanceRules }),
     now: () => parts.world.now(),
   })
-  const parts = await openParts({ ...options, prepare: prepareEntry(settings.intake, redactionKey) })
+  const take = prepareEntry(settings.intake, redactionKey)
+  const parts = await openParts({ ...options, prepare: entry => take(contextual(entry)) })
   const closing: (() => unknown)[] = [() => parts.log.close()]
   const close = async () => {
     const faults: unknown[] = []
@@ -144,6 +152,9 @@ async function build(parts: OpenedParts, wiring: Wiring): Promise<Assembly> {
   const chain = new HashChainVerifier({ check: (range, hooks) => quietReader.verify(range, hooks), events, now })
   const trail = new AuditTrailManager({ reader: quietReader, events, now })
 
+  const streams = await openStreams(settings.streams, { reader: quietReader, events, world, file })
+  closing.push(() => streams.close())
+
   const scrubber = new Scrubber({ reader: quietReader, events, file, settings: settings.detection.scrub })
   const detector = new TamperDetector({
     events,
@@ -156,12 +167,6 @@ async function build(parts: OpenedParts, wiring: Wiring): Promise<Assembly> {
     raisePace: forMs => scrubber.raisePace(forMs),
     ...(logLine && { logLine }),
   })
-  await detector.open()
-  closing.push(() => detector.close())
-
-  const streams = await openStreams(settings.streams, { reader: quietReader, events, world, file })
-  closing.push(() => streams.close())
-
   const metrics = new AuditMetrics({
     events,
     now,
@@ -174,6 +179,9 @@ async function build(parts: OpenedParts, wiring: Wiring): Promise<Assembly> {
   })
   metrics.onCrossing(crossing => detector.recordEvent(reported(crossing)))
   closing.push(() => metrics.close())
+
+  await detector.open()
+  closing.push(() => detector.close())
 
   if (follow) {
     const onFault = (message: string) => events.emit({ type: 'fault', where: 'follower', message })
@@ -237,5 +245,5 @@ async function build(parts: OpenedParts, wiring: Wiring): Promise<Assembly> {
 /** A threshold that was crossed, as something that was noticed. */
 function reported({ metricName, thresholdType, thresholdValue, currentValue, severity }: ThresholdCrossing) {
   const description = `${metricName} is ${currentValue}: ${thresholdType} is set to ${thresholdValue}`
-  return { type: 'suspicious_pattern', severity, description, component: 'metrics' } as const
+  return { type: 'suspicious_pattern', severity, description, component: `metrics/${metricName}` } as const
 }

@@ -1,9 +1,11 @@
 /** The seed's system, with the seed's calls: each is one call of a part, and what it gives is what that part says. */
 import { randomUUID } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
+import { type GuardedLog, guardLog } from './access/guarded-log.ts'
+import { type Principal, principalOf } from './access/principal.ts'
 import type { ImmutableAuditLogger } from './append/immutable-audit-logger.ts'
 import { type Assembly, assemble, type SystemOptions } from './assembly.ts'
-import type { AuditLog } from './audit-log.ts'
+import type { AuditLog, OpenCall } from './audit-log.ts'
 import type { Actor, EntryInput, Outcome, Receipt } from './core/entry.ts'
 import { AuditError } from './core/errors.ts'
 import type { EventStream } from './core/events.ts'
@@ -26,6 +28,7 @@ import {
   type ReportType,
 } from './report/report.ts'
 import { type ErasureReport, type ErasureRequest, eraseSubject } from './retention/erasure.ts'
+import { activeHolds, type Hold, type NewHold, placeHold, releaseHold } from './retention/holds.ts'
 import type { RetentionReport } from './retention/retention.ts'
 import type { AuditTrailManager } from './trail/audit-trail-manager.ts'
 import type { LogStatus } from './trail/reader.ts'
@@ -310,7 +313,36 @@ export class MemMimicAuditSystem {
     }
   }
 
-  // What the log lets go of
+  /**
+   * The log as one principal may use it, with every use on record.
+   *
+   * @param principal a principal, or the name of one in the settings
+   * @throws AuditError `bad_input` when the settings name nobody like that
+   * @example for await (const entry of (await system.guard('auditor')).query({ outcome: 'denied' })) show(entry)
+   */
+  async guard(principal: Principal | string): Promise<GuardedLog<OpenCall>> {
+    const { log, quietReader, write, settings } = await this.#opening
+    const who = typeof principal === 'string' ? principalOf(settings.access, principal) : principal
+    return guardLog(log, who, { reader: quietReader, control: write })
+  }
+
+  // What the log keeps, and what it lets go of
+
+  /** Places a legal hold. @returns the receipt; its `id` names the hold */
+  async placeHold(hold: NewHold): Promise<Receipt> {
+    return await placeHold((await this.#opening).write, hold)
+  }
+
+  /** Ends a legal hold, by its id or its name. @throws AuditError `not_found` */
+  async releaseHold(id: string, actor?: Actor): Promise<Receipt> {
+    const { quietReader, write } = await this.#opening
+    return await releaseHold(quietReader, write, { id, ...(actor && { actor }) })
+  }
+
+  /** The holds that nobody has released. */
+  async activeHolds(): Promise<Hold[]> {
+    return await activeHolds((await this.#opening).quietReader)
+  }
 
   /** Lets go of the content whose period is over; the schedule does so by itself. */
   async runRetention(options: { readonly dryRun?: boolean } = {}): Promise<RetentionReport> {
@@ -353,6 +385,7 @@ function sourcesOf({ quietReader, writer, world, settings, metrics, openedAt }: 
     reader: quietReader,
     world,
     sign: () => writer.checkpoint(),
+    settings: settings.reports,
     retention: { days, rules, ...(leafDays === undefined ? {} : { leafDays }) },
     measured: { since: formatTime(Math.max(openedAt, world.now() - 24 * 3_600e6)), times: measured },
   }

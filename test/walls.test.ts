@@ -64,6 +64,7 @@ const parts = [
   'retention',
   'access',
   'migrate',
+  'integrations',
 ]
 const rooms = [...below, ...parts]
 
@@ -92,10 +93,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   // The spine is two files: what opens and wires, and what it gives. The system is the third: everything on top of them.
   'system.ts': [...below, 'audit-log.ts'],
   'audit-log.ts': below,
-  'memmimic-audit-system.ts': [...rooms, 'config', 'system.ts', 'audit-log.ts'],
-  integrations: [...below, 'governance', 'system.ts', 'audit-log.ts', 'memmimic-audit-system.ts'],
+  'assembly.ts': [...rooms, 'system.ts', 'audit-log.ts'],
+  'memmimic-audit-system.ts': [...rooms, 'config', 'system.ts', 'audit-log.ts', 'assembly.ts'],
+  integrations: [...below, 'governance', 'intake'],
   mcp: [...below, 'system.ts', 'audit-log.ts'],
-  server: [...rooms, 'config', 'system.ts', 'audit-log.ts', 'memmimic-audit-system.ts'],
+  server: [...rooms, 'config', 'system.ts', 'audit-log.ts', 'assembly.ts', 'memmimic-audit-system.ts'],
   // The command line starts the other shells.
   cli: [...rooms, 'config', 'system.ts', 'audit-log.ts', 'memmimic-audit-system.ts', 'mcp', 'server'],
   // For people who test: stores under faults, and a clock for the writer.
@@ -103,7 +105,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'testing.ts': ['core', 'store', 'testing'],
   'node-version.ts': [],
   // The table of contents.
-  'index.ts': [...rooms, 'config', 'integrations', 'system.ts', 'audit-log.ts', 'memmimic-audit-system.ts'],
+  'index.ts': [...rooms, 'config', 'system.ts', 'audit-log.ts', 'memmimic-audit-system.ts'],
 }
 
 /** Which files may import a package; whatever is not named here is imported by none. */

@@ -22,6 +22,16 @@ export function limit(text: string): number {
   return text === 'all' ? Number.POSITIVE_INFINITY : integer(1)(text)
 }
 
+const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** A time such as `30s`, `5m`, `1h` or `1d`, in milliseconds. */
+export function duration(text: string): number {
+  const [, digits, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? []
+  const ms = Number(digits) * (units[unit as keyof typeof units] ?? Number.NaN)
+  if (!(ms >= 1)) throw new InvalidArgumentError('It is a number and a unit: ms, s, m, h or d, such as 5m.')
+  return ms
+}
+
 export function json(text: string): Json {
   try {
     return parseJson(text)

@@ -30,15 +30,28 @@ export function needLog({ file, keys }: Cli): void {
   throw new AuditError('not_found', `there is no log at ${file}: make one with memmimic-audit init`)
 }
 
+/** Entries of which it is said one by one that something is wrong with them. */
+const mostDoubtful = 5
+
 /** Opens the log for questions on this thread, for as long as `work` takes. */
 export async function withReader<T>(cli: Cli, work: (reader: Reader) => Promise<T>): Promise<T> {
   needLog(cli)
   const { file, keys } = cli
-  const reader = await openReader({ file, keys, onNotice: sentence => cli.say(sentence) })
+  const doubtful = new Set<number | undefined>()
+  const reader = await openReader({
+    file,
+    keys,
+    onNotice: sentence => cli.say(sentence),
+    onFinding({ seq, message }) {
+      if (!doubtful.has(seq) && doubtful.size < mostDoubtful) cli.warn(`${message}; run verify`)
+      doubtful.add(seq)
+    },
+  })
   try {
     return await work(reader)
   } finally {
     await reader.close()
+    if (doubtful.size > mostDoubtful) cli.warn(`${doubtful.size} of the entries read are not as they were; run verify`)
   }
 }
 

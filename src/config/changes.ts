@@ -1,14 +1,17 @@
 /** What is different between two configurations, and the entry that says so. */
 import type { ControlInput } from '../core/control.ts'
+import { canonicalize } from '../core/json.ts'
 import type { Reader } from '../trail/reader.ts'
-import { leavesOf, settingName } from './layers.ts'
+import { leavesOf, type Path, settingName } from './layers.ts'
 import { type Config, configSchema } from './schema.ts'
-import { masked } from './shape.ts'
+import { fixedPart, masked } from './shape.ts'
 
 /** One setting that is another now. Secrets are masked in both values. */
 export interface ConfigChange {
-  /** `server.port`. */
+  /** `access.principals.ada.roles`. */
   readonly setting: string
+  /** As much of that as the schema has named, and not a person: `access.principals`. */
+  readonly openName: string
   /** `null` where there was none. */
   readonly before: unknown
   /** `null` where there is none any more. */
@@ -17,31 +20,36 @@ export interface ConfigChange {
 
 /** The settings in which two configurations differ, secrets among them. */
 export function changesBetween(before: Config, after: Config): ConfigChange[] {
-  return differences(
-    leaves(before),
-    leaves(after),
-    leaves(masked(configSchema, before)),
-    leaves(masked(configSchema, after)),
-  )
+  const [maskedBefore, maskedAfter] = [leavesIn(masked(configSchema, before)), leavesIn(masked(configSchema, after))]
+  return differences(leavesIn(before), leavesIn(after)).map(change => ({
+    ...change,
+    before: maskedBefore.get(change.setting)?.value ?? null,
+    after: maskedAfter.get(change.setting)?.value ?? null,
+  }))
 }
 
-type Leaves = ReadonlyMap<string, unknown>
+type Leaves = ReadonlyMap<string, { readonly path: Path; readonly value: unknown }>
 
-function leaves(config: unknown): Leaves {
-  const known = leavesOf(config).filter(({ value }) => value !== undefined)
-  return new Map(known.map(({ path, value }) => [settingName(path), value]))
+function leavesIn(config: unknown): Leaves {
+  return new Map(leavesOf(plain(config)).map(leaf => [settingName(leaf.path), leaf]))
 }
 
-function differences(
-  before: Leaves,
-  after: Leaves,
-  shownBefore: Leaves = before,
-  shownAfter: Leaves = after,
-): ConfigChange[] {
+function differences(before: Leaves, after: Leaves): ConfigChange[] {
+  const spelled = (leaf: { readonly value: unknown } | undefined) => leaf && canonicalize(leaf.value)
   const names = [...new Set([...before.keys(), ...after.keys()])].sort()
   return names
-    .filter(name => JSON.stringify(before.get(name)) !== JSON.stringify(after.get(name)))
-    .map(setting => ({ setting, before: shownBefore.get(setting) ?? null, after: shownAfter.get(setting) ?? null }))
+    .filter(name => spelled(before.get(name)) !== spelled(after.get(name)))
+    .map(setting => ({
+      setting,
+      openName: settingName(fixedPart(configSchema, (after.get(setting) ?? before.get(setting))!.path)),
+      before: before.get(setting)?.value ?? null,
+      after: after.get(setting)?.value ?? null,
+    }))
+}
+
+/** What is plain JSON, without members that are `undefined`. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value))
 }
 
 /** Names that an entry shows openly; it counts the others. All of them are in what it seals. */
@@ -60,18 +68,21 @@ export function changeEntry(
   return {
     operation: 'config.changed',
     attributes: {
-      'config.settings': named(changes.map(({ setting }) => setting)),
+      'config.settings': named(openNames(changes)),
       'config.count': changes.length,
       'config.at': at,
       ...(needsRestart.length > 0 && { 'config.needsRestart': named(needsRestart) }),
     },
-    sealed: { changes: plain(changes), config: plain(masked(configSchema, config)) },
+    sealed: {
+      changes: changes.map(({ setting, before, after }) => ({ setting, before, after })),
+      config: plain(masked(configSchema, config)),
+    },
   }
 }
 
-/** What is plain JSON, without members that are `undefined`. */
-function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value))
+/** The names of settings that may be said to everyone. */
+export function openNames(changes: readonly ConfigChange[]): string[] {
+  return [...new Set(changes.map(({ openName }) => openName))]
 }
 
 function named(settings: readonly string[]): string {
@@ -91,5 +102,5 @@ export async function changesSinceLastRun(
   const [last] = await reader.query({ kind: 'control', operation: 'config.changed' }, { limit: 1, order: 'desc' })
   const known = last?.config as { readonly erased?: true } | undefined
   const before = known === undefined || known.erased ? masked(configSchema, defaults) : known
-  return differences(leaves(before), leaves(plain(masked(configSchema, config))))
+  return differences(leavesIn(before), leavesIn(masked(configSchema, config)))
 }

@@ -80,6 +80,12 @@ export function isFixed(type: z.ZodType, path: readonly string[]): boolean {
   return typesAt(type, path.slice(0, -1)).some(parent => bare(parent) instanceof z.ZodObject)
 }
 
+/** As much of a path as the schema has named. */
+export function fixedPart(type: z.ZodType, path: readonly string[]): readonly string[] {
+  const free = path.findIndex((_, i) => !typesAt(type, path.slice(0, i)).map(namesOf).some(Array.isArray))
+  return free < 0 ? path : path.slice(0, free)
+}
+
 /** A copy of a value in which every secret is a row of stars. */
 export function masked(type: z.ZodType, value: unknown): unknown {
   return mask([type], value)

@@ -4,7 +4,7 @@
  */
 import { unwatchFile, watchFile } from 'node:fs'
 import type { WriteControl } from '../core/control.ts'
-import { type ConfigChange, changeEntry, changesBetween } from './changes.ts'
+import { type ConfigChange, changeEntry, changesBetween, openNames } from './changes.ts'
 import { type ConfigSources, type ResolvedConfig, resolveConfig } from './resolve.ts'
 import type { Config } from './schema.ts'
 
@@ -65,8 +65,8 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
       }
       const changes = changesBetween(known.config, next.config)
       if (changes.length === 0) return
-      const waiting = changesBetween(options.current.config, next.config).map(({ setting }) => setting)
-      const later = waiting.filter(setting => applierOf(appliers, setting) === undefined)
+      const waiting = changesBetween(options.current.config, next.config)
+      const later = openNames(waiting.filter(({ setting }) => applierOf(appliers, setting) === undefined))
       try {
         // First on the record, then in force.
         await control(changeEntry(changes, next.config, { at: 'reload', needsRestart: later }))
@@ -112,7 +112,7 @@ function applierOf(appliers: readonly Applier[], setting: string): Applier | und
 }
 
 function sentenceOf(changes: readonly ConfigChange[], later: readonly string[]): string {
-  const now = changes.map(({ setting }) => setting).filter(setting => !later.includes(setting))
+  const now = openNames(changes).filter(name => !later.includes(name))
   const parts = [
     ...(now.length > 0 ? [`${now.join(', ')} ${now.length === 1 ? 'holds' : 'hold'} now`] : []),
     ...(later.length > 0 ? [`${later.join(', ')} ${later.length === 1 ? 'needs' : 'need'} a restart`] : []),

@@ -23,8 +23,8 @@ export interface Seen {
   readonly alert: string
   /** Whether nothing of it was known, or it was thought to be over. */
   readonly isNew: boolean
-  /** To be written down; nothing when only the count is another. */
-  readonly step?: AlertStep
+  /** To be written down, in this order; none when only the count is another. */
+  readonly steps: readonly AlertStep[]
   /** What somebody should hear of. */
   readonly news?: 'raised' | 'escalated' | 'reopened'
 }
@@ -37,7 +37,7 @@ export interface ComponentHealth {
   /** Alerts of this component, resolved ones included, since they began to be counted. */
   readonly tamperCount: number
   /** RFC 3339 UTC. */
-  readonly lastTamper?: string
+  readonly lastTamper: string
 }
 
 /** Runs of entries that one alert lists. */
@@ -113,14 +113,14 @@ export class AlertBook {
       return whole === undefined ? this.#raise(sighting, now) : { ...this.#count(whole, sighting, now), isNew: true }
     }
     if (known.resolvedAt === undefined) return this.#count(known, sighting, now)
-    if (this.#isLeftOver(known, sighting, now)) {
-      this.#add(known, sighting, now)
-      return { alert: known.id, isNew: false }
-    }
+    const before = known.severity
+    const isLeftOver = this.#isLeftOver(known, sighting, now)
     this.#add(known, sighting, now)
+    if (isLeftOver) return { alert: known.id, isNew: false, steps: [] }
     const step: HandledStep = { step: 'reopened', alert: known.id, time: now, note: 'it was found again' }
     this.apply(step)
-    return { alert: known.id, isNew: true, step, news: 'reopened' }
+    const steps = known.severity === before ? [step] : [step, this.#counted(known)]
+    return { alert: known.id, isNew: true, steps, news: 'reopened' }
   }
 
   /** The alert, open or resolved, that is about an entry. */
@@ -138,8 +138,10 @@ export class AlertBook {
   }
 
   /** What was resolved a short time ago and is found just as it was: the file is still as it is known to be. */
-  #isLeftOver({ resolvedAt, evidence: earlier }: Held, { source, key, evidence }: Sighting, now: Micros): boolean {
-    if (source !== 'check' || now - resolvedAt! > this.#settings.deduplication.reopenAfterMs * 1000) return false
+  #isLeftOver(held: Held, { source, severity, key, evidence }: Sighting, now: Micros): boolean {
+    const { resolvedAt, evidence: earlier } = held
+    if (source !== 'check' || rankOf(severity) > rankOf(held.severity)) return false
+    if (now - resolvedAt! > this.#settings.deduplication.reopenAfterMs * 1000) return false
     return evidence.every(one => {
       if (key !== undefined)
         return earlier.some(({ expected, actual }) => expected === one.expected && actual === one.actual)
@@ -183,7 +185,7 @@ export class AlertBook {
     const before = burst !== undefined && now - burst.since <= this.#windowMicros ? burst : { since: now, raised: 0 }
     this.#bursts.set(kind, { since: before.since, raised: before.raised + 1, last: alert })
     this.#makeRoom(alert)
-    return { alert, isNew: true, step, news: 'raised' }
+    return { alert, isNew: true, steps: [step], news: 'raised' }
   }
 
   #count(held: Held, sighting: Sighting, now: Micros): Seen {
@@ -195,7 +197,7 @@ export class AlertBook {
     return {
       alert: held.id,
       isNew: false,
-      ...((isDue || isWorse) && { step: this.#counted(held) }),
+      steps: isDue || isWorse ? [this.#counted(held)] : [],
       ...(isWorse && { news: 'escalated' }),
     }
   }

@@ -92,6 +92,8 @@ export interface DetectorStatistics {
   readonly active: { readonly [severity in Severity]: number }
   /** Steps of alerts that are not in the log yet. */
   readonly unwritten: number
+  /** Counts that were not written because too many steps waited; a later count says what they said. */
+  readonly countsDropped: number
   /** What one event took, in milliseconds. */
   readonly detectionMs: { readonly mean: number; readonly max: number }
   readonly sinks: { readonly [name: string]: SinkStatistics }
@@ -104,6 +106,15 @@ export type AlertCallback = (alert: Alert, what: AlertNotice['what']) => void | 
 interface NoticedEvent extends TamperEvent {
   readonly evidence: Evidence
 }
+
+/** Findings that say of an entry that it is not the one that was written there. */
+const ofTheEntry: ReadonlySet<FindingType> = new Set([
+  'hash_mismatch',
+  'chain_break',
+  'missing_entry',
+  'foreign_entry',
+  'format_invalid',
+])
 
 const maxNote = 10_000
 const pageSize = 256
@@ -196,13 +207,12 @@ export class TamperDetector {
    */
   async configure(settings: DetectSettings): Promise<void> {
     const patterns = new PatternEngine<NoticedEvent>(settings.patterns, settings.retention.maxEvents)
-    checkNames(settings)
     const closeSinks = this.#closeSinks
+    this.#addSinks(settings)
     this.#patterns = patterns
     this.#behaviours = new BehaviourWatch(settings.behaviours)
     this.#book.configure(settings)
     this.#settings = settings
-    this.#addSinks(settings)
     await closeSinks()
   }
 
@@ -279,7 +289,7 @@ export class TamperDetector {
   }
 
   #checked({ findings, entries }: CheckedEvent): void {
-    for (const { seq } of findings) if (seq !== undefined) this.#distrust(seq)
+    for (const { type, seq } of findings) if (seq !== undefined && ofTheEntry.has(type)) this.#distrust(seq)
     const at = this.#now()
     for (const { sighting, findings: some } of placesOf(findings, entries, at, (type, seq) =>
       this.#book.aboutEntry(type, seq),
@@ -334,9 +344,9 @@ export class TamperDetector {
   /** Takes a sighting, and does what follows of it. */
   #see(sighting: Sighting): { readonly alert: string; readonly isNew: boolean } {
     const seen = this.#book.see(sighting, this.#now())
-    const { alert, step, news, isNew } = seen
+    const { alert, steps, news, isNew } = seen
     if (!isNew) this.#counts.repeated++
-    if (step !== undefined) void this.#journal.write(step)
+    for (const step of steps) void this.#journal.write(step)
     if (news !== undefined) {
       if (news === 'raised') this.#counts.raised++
       this.#tell(news, alert)
@@ -525,6 +535,7 @@ export class TamperDetector {
       evicted: this.#book.evicted,
       active: this.#book.active(),
       unwritten: this.#journal.waiting,
+      countsDropped: this.#journal.dropped,
       detectionMs: { mean: events === 0 ? 0 : ms / events, max: maxMs },
       sinks: this.#sinks.statistics(),
     }
@@ -547,10 +558,8 @@ export class TamperDetector {
 
   #addSinks(settings: DetectSettings): void {
     checkNames(settings)
-    const added = settings.sinks.map(one => {
-      const sink = this.#sinkOf(one)
-      return { sink, remove: this.#sinks.add(sink, one) }
-    })
+    const made = settings.sinks.map(one => ({ options: one, sink: this.#sinkOf(one) }))
+    const added = made.map(({ options, sink }) => ({ sink, remove: this.#sinks.add(sink, options) }))
     this.#closeSinks = async () => {
       for (const { remove } of added) remove()
       await Promise.allSettled(added.map(({ sink }) => sink.close?.()))

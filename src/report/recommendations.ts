@@ -65,8 +65,8 @@ const rules: readonly Rule[] = [
       : {
           type: 'completeness',
           priority: 'medium',
-          description: `${count(openIntentsTotal, 'action was announced and never ended', 'actions were announced and never ended')} on record: whether they happened is not known.`,
-          suggestedAction: 'Find out what became of them; a process may have ended before it could say so.',
+          description: `${count(openIntentsTotal, 'action was announced and never ended', 'actions were announced and never ended')} on record: what became of ${openIntentsTotal === 1 ? 'it' : 'them'} is not known.`,
+          suggestedAction: 'Find out; a process may have ended before it could say so.',
           query,
         },
   ({ integrityStatus: { gaps, lostEntries } }) =>
@@ -130,6 +130,15 @@ const rules: readonly Rule[] = [
         priority: 'medium',
         description: `The mean of ${name} is ${duration(statistics.mean)}, above ${duration(meanAuditTimeMs)}.`,
         suggestedAction: 'Look at the disk, and at how many callers wait for a commit at once.',
+      })),
+  ({ performanceSummary }) =>
+    performanceSummary?.targets
+      .filter(({ isMet }) => !isMet)
+      .map(({ name, targetMs, measuredMs }) => ({
+        type: 'performance',
+        priority: 'medium',
+        description: `${name}: ${duration(measuredMs)}, where less than ${duration(targetMs)} is aimed at.`,
+        suggestedAction: 'See whether the machine was busy with something else, and measure again.',
       })),
   (report, { failureShare }) =>
     shareAbove(report, 'failure', failureShare, share => ({

@@ -107,8 +107,17 @@ export interface PerformanceSummary {
   readonly quantileError: number
   /** This report's own check. */
   readonly verificationPerEntryMs: number
+  /** What was aimed at, and what was measured: of this check, and of whatever is measured and has a target. */
+  readonly targets: readonly Target[]
   /** What the running system measured of itself, where there is one. */
   readonly measured?: MeasuredTimes
+}
+
+export interface Target {
+  readonly name: string
+  readonly targetMs: number
+  readonly measuredMs: number
+  readonly isMet: boolean
 }
 
 export interface RetentionStatus {
@@ -225,7 +234,12 @@ export interface RetentionFacts {
 export interface MeasuredTimes {
   /** RFC 3339 UTC: when the measuring began. */
   readonly since: string
-  readonly times: readonly { readonly name: string; readonly statistics: Statistics }[]
+  readonly times: readonly {
+    readonly name: string
+    readonly statistics: Statistics
+    /** What one of the statistics shall stay below. */
+    readonly target?: { readonly of: 'mean' | 'p95' | 'p99'; readonly ms: number }
+  }[]
 }
 
 export interface ReportRequest extends Omit<SummaryRequest, 'top'> {

@@ -23,6 +23,7 @@ import type {
   RetentionFacts,
   RetentionStatus,
   Table,
+  Target,
 } from './report.ts'
 import type { ReportSettings } from './settings.ts'
 
@@ -169,8 +170,8 @@ function rank({ severity }: AlertOfPeriod): number {
 }
 
 function performanceSection({ summary, measured, queries }: Drawing): PerformanceSummary {
-  const { counts, verification } = summary
-  const { operations, metrics } = counts.actions
+  const { operations, metrics } = summary.counts.actions
+  const perEntry = perEntryMs(summary)
   const overall = metrics.rows.find(({ name }) => name === 'durationMs')?.statistics
   const timed = operations.rows.flatMap(({ name, duration }) => (duration === undefined ? [] : [{ name, duration }]))
   return {
@@ -180,9 +181,24 @@ function performanceSection({ summary, measured, queries }: Drawing): Performanc
       .map(row => ({ ...row, query: measuredAs(queries, 'durationMs', row.name) })),
     metrics: table(metrics, ({ name }) => measuredAs(queries, name)),
     quantileError: relativeError,
-    verificationPerEntryMs: verification.entries === 0 ? 0 : verification.durationMs / verification.entries,
+    verificationPerEntryMs: perEntry,
+    targets: [
+      target('verification of an entry, mean', 1, perEntry),
+      target('full check of 100 entries, mean', 100, 100 * perEntry),
+      ...(measured?.times ?? []).flatMap(({ name, statistics, target: aim }) =>
+        aim === undefined ? [] : [target(`${name}, ${aim.of}`, aim.ms, statistics[aim.of])],
+      ),
+    ],
     ...(measured && { measured }),
   }
+}
+
+function perEntryMs({ verification: { entries, durationMs } }: LogSummary): number {
+  return entries === 0 ? 0 : durationMs / entries
+}
+
+function target(name: string, targetMs: number, measuredMs: number): Target {
+  return { name, targetMs, measuredMs, isMet: measuredMs < targetMs }
 }
 
 /** The actions that have a measurement. A name that no path can spell is looked for among all of them. */

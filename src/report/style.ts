@@ -19,6 +19,7 @@ dl{display:grid;grid-template-columns:minmax(8rem,max-content) 1fr;gap:.25rem 1.
 dt{color:var(--soft)}
 dd{margin:0;overflow-wrap:anywhere}
 .verdicts{display:grid;grid-template-columns:repeat(auto-fit,minmax(16rem,1fr));gap:.9rem;margin:1.5rem 0}
+.verdicts:has(.bad){grid-template-columns:repeat(auto-fit,minmax(20rem,1fr))}
 .verdict{border:1px solid var(--line);border-left-width:6px;border-radius:6px;padding:.85rem 1rem;background:var(--panel)}
 .verdict h2{all:unset;display:block;color:var(--soft);font-size:.9rem}
 .verdict p{margin:.35rem 0 0;font-size:.925rem}

@@ -2,9 +2,7 @@
  * An SQLite file as this project opens it: encrypted as a whole, in WAL mode, of a known schema, with every error as one
  * sentence. The log and its index are two such files.
  */
-import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, readSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { chmodSync, closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3-multiple-ciphers'
 import { AuditError } from '../core/errors.ts'
 
@@ -55,12 +53,10 @@ const cipher = [
  */
 export function openSqliteFile(options: OpenOptions): Connection {
   checkPlace(options)
-  const connection = asAuditError(options.file, () => {
-    const readonly = options.mode === 'read'
-    const name =
-      readonly && isUnchangeable(options.file) ? `${pathToFileURL(options.file).href}?immutable=1` : options.file
-    return new Database(name, { readonly, timeout: lockTimeout })
-  })
+  const connection = asAuditError(
+    options.file,
+    () => new Database(options.file, { readonly: options.mode === 'read', timeout: lockTimeout }),
+  )
   try {
     asAuditError(options.file, () => {
       if (options.mode === 'create') chmodSync(options.file, 0o600)
@@ -88,20 +84,6 @@ export function openForeignFile(file: string): Connection {
     connection.pragma('trusted_schema=OFF')
     return connection
   })
-}
-
-/**
- * Whether a file lies where nothing can be written, whole: on a read-only medium, or where this user may only read. In
- * WAL mode such a file can only be opened as one that never changes, so what others add to it meanwhile is not seen.
- */
-export function isUnchangeable(file: string): boolean {
-  if (existsSync(`${file}-wal`)) return false
-  try {
-    accessSync(dirname(file), constants.W_OK)
-    return false
-  } catch {
-    return true
-  }
 }
 
 function checkPlace({ file, mode, key }: OpenOptions): void {

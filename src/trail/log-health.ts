@@ -201,7 +201,7 @@ export class LogHealth {
   }
 
   async #look(): Promise<HealthReport> {
-    const { file, keys, now, waiting, openAlerts = () => ({}), checkpointEveryMs = 60_000 } = this.#options
+    const { file, keys, now, waiting, openAlerts = noAlerts, checkpointEveryMs = 60_000 } = this.#options
     const [disk] = await Promise.all([probeDisk(file), this.#askIndex()])
     const time = now()
     const head = this.#head()
@@ -321,6 +321,10 @@ export class LogHealth {
     await Promise.race([this.#index, patience])
     clearTimeout(timer)
   }
+}
+
+function noAlerts(): { readonly [severity: string]: number } {
+  return {}
 }
 
 function sentenceOf(last: LastCheck | undefined): string {

@@ -3,6 +3,7 @@
  *
  * `openReader` runs it on the caller's own thread; `startReaderThread` gives it one. Calls and answers are plain data.
  */
+import { rmSync } from 'node:fs'
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { FileAnchor } from '../append/anchor.ts'
 import type { CommittedEntries } from '../append/committed.ts'
@@ -23,7 +24,8 @@ import { formatTlogProof } from '../core/tlog-proof.ts'
 import type { EntryView } from '../core/view.ts'
 import { parseVkey } from '../core/vkey.ts'
 import { LogIndex } from '../index/log-index.ts'
-import { openSqliteStore } from '../store/sqlite.ts'
+import { makeScratch, whyUnwritable } from '../index/scratch.ts'
+import { openSqliteStore, type SqliteStore } from '../store/sqlite.ts'
 import type { StoredEntry } from '../store/store.ts'
 import { keepTiles, readTiles } from '../store/tiles.ts'
 import { Remote } from '../threads/rpc.ts'
@@ -173,16 +175,16 @@ const fewEntries = 64
  * @throws AuditError `not_found`, `bad_key`, `bad_format`, `newer_schema`, `io`
  */
 export async function openReader(options: ReaderOptions): Promise<Reader> {
-  const { file, keys: folder, committed, onNotice = () => {}, onFinding } = options
+  const { keys: folder, committed, onNotice = () => {}, onFinding } = options
   const known = loadPublicKeys(folder)
   const key = loadStorageKey(folder)
-  const store = openSqliteStore({ file, key, mode: 'read' })
+  const { file, store, scratch } = openWhereverItIs(options.file, key, onNotice)
   const subjects = openSubjectKeys({ folder, storage: key }, 'read')
   const opened = subjects === undefined ? store : new SubjectStore(store, subjects)
   const log = new FollowedLog(opened)
   const pace = options.pace && new Pace(options.pace)
   const index = LogIndex.open({
-    file: indexFile(file),
+    file: indexFile(options.file),
     key,
     log,
     settled: opened,
@@ -329,7 +331,29 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
       await following
       index.close()
       await opened.close()
+      if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true })
     },
+  }
+}
+
+/** Opens the store of a log; where its folder cannot be written and SQLite needs that, a copy of it elsewhere. */
+function openWhereverItIs(
+  file: string,
+  key: Uint8Array | undefined,
+  onNotice: (sentence: string) => void,
+): { readonly file: string; readonly store: SqliteStore; readonly scratch?: string } {
+  try {
+    return { file, store: openSqliteStore({ file, key, mode: 'read' }) }
+  } catch (error) {
+    const reason = whyUnwritable(file)
+    if (reason === undefined || !(error instanceof AuditError && error.code === 'io')) throw error
+    const scratch = makeScratch(file)
+    onNotice(`a copy of the log in a temporary folder is read, what is added later is not seen: ${reason}`)
+    return {
+      file: scratch.file,
+      store: openSqliteStore({ file: scratch.file, key, mode: 'read' }),
+      scratch: scratch.folder,
+    }
   }
 }
 

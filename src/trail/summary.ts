@@ -11,6 +11,7 @@ import { equal, toHex } from '../core/bytes.ts'
 import { type OpenedCheckpoint, openCheckpoint } from '../core/checkpoint.ts'
 import { compileFilter, type EntryFilter } from '../core/filter.ts'
 import { type Finding, finding, type Trust, type VerificationReport } from '../core/finding.ts'
+import { badInput } from '../core/json.ts'
 import { parseLeaf } from '../core/leaf.ts'
 import { signatureTypes } from '../core/note.ts'
 import { checkConsistency, consistencyProof, tilesForConsistency } from '../core/proof.ts'
@@ -108,12 +109,14 @@ export interface SummaryHooks {
 const entriesPerThread = 50_000
 const mostThreads = 4
 /** Tiles between two words about the progress. */
-const tilesPerWord = 64
+const tilesPerWord = 16
 
 /**
  * Checks a period and counts what happened in it.
  *
- * @throws AuditError `bad_input` for a wrong period, `io`, `busy`
+ * Entries that are appended meanwhile are not of it, whatever the period.
+ *
+ * @throws AuditError `bad_input` for a wrong request, `io`, `busy`
  */
 export async function summarize(
   source: SummarySource,
@@ -121,6 +124,12 @@ export async function summarize(
   hooks: SummaryHooks = {},
 ): Promise<LogSummary> {
   const started = performance.now()
+  const { top = 20, threads } = request
+  if (!(Number.isInteger(top) && 1 <= top && top <= 1000))
+    throw badInput('$.top', 'must be a whole number from 1 to 1000')
+  if (threads !== undefined && !(Number.isInteger(threads) && 1 <= threads && threads <= 16)) {
+    throw badInput('$.threads', 'must be a whole number from 1 to 16')
+  }
   const { since, until } = compileFilter({
     ...(request.since !== undefined && { since: request.since }),
     ...(request.until !== undefined && { until: request.until }),
@@ -135,18 +144,20 @@ export async function summarize(
   const plan: Walk = {
     // With the neighbours of the period: they show that it begins and ends where it should.
     from: Math.max(0, from - 1),
-    to: to + 1 >= head.size ? undefined : to + 1,
+    to: Math.min(to + 1, head.size),
     since,
     until,
     span: { first: first ?? 0, last: last ?? first ?? 0 },
     check: { ...pick(request), anchors: [...source.anchors, ...(request.anchors ?? [])] },
   }
-  const { reports, tally } = await walkAll(source, plan, request.threads ?? threadsFor(to - from), head.size, hooks)
+  const { reports, tally } = await walkAll(source, plan, threads ?? threadsFor(to - from), hooks)
   const signed = await signedHead(source, newest, head, request.vkeys)
 
-  const counts = tally.counts(request.top ?? 20)
+  const counts = tally.counts(top)
   const openIntents = await stillOpen(source, counts.openIntents, to < head.size)
-  const found = [...reports.flatMap(({ findings }) => findings), ...signed.findings]
+  const inWalk = reports.flatMap(({ findings }) => findings)
+  // Over the whole log, the walk misses a checkpoint too.
+  const found = [...inWalk, ...signed.findings.filter(({ message }) => inWalk.every(one => one.message !== message))]
   const findingsOmitted = reports.reduce((sum, report) => sum + report.findingsOmitted, 0)
   const untrusted = [...reports, signed].flatMap(({ firstUntrusted }) => firstUntrusted ?? [])
   return {
@@ -237,8 +248,7 @@ function instantText(micros: number): string {
 /** A stretch of the log to be checked and counted: plain data, to cross a thread's border. */
 export interface Walk {
   readonly from: number
-  /** The end of the log when not given. */
-  readonly to: number | undefined
+  readonly to: number
   /** Which entries of the stretch count, in microseconds. */
   readonly since: number
   readonly until: number
@@ -261,13 +271,12 @@ async function walkAll(
   source: SummarySource,
   plan: Walk,
   threads: number,
-  size: number,
   hooks: SummaryHooks,
 ): Promise<{ reports: VerificationReport[]; tally: Tally }> {
   const { store, keys, file } = source
-  const total = (plan.to ?? size) - plan.from
+  const total = plan.to - plan.from
   const tally = new Tally(plan.span)
-  const parts = partsOf(plan, threads, size)
+  const parts = partsOf(plan, threads)
   if (parts.length > 1) {
     const done = parts.map(() => 0)
     const walked = await Promise.all(
@@ -299,14 +308,10 @@ async function walkAll(
 }
 
 /** The stretch in parts that begin at tiles. */
-function partsOf(plan: Walk, threads: number, size: number): Walk[] {
-  const length = (plan.to ?? size) - plan.from
-  const step = Math.ceil(length / threads / tileWidth) * tileWidth
-  const begins = Array.from({ length: threads - 1 }, (_, i) => {
-    const at = plan.from + (i + 1) * step
-    return at - (at % tileWidth)
-  }).filter(at => plan.from < at && at < (plan.to ?? size))
-  const bounds = [plan.from, ...begins]
+function partsOf(plan: Walk, threads: number): Walk[] {
+  const step = Math.ceil((plan.to - plan.from) / threads / tileWidth) * tileWidth
+  const bounds = [plan.from]
+  for (let at = plan.from - (plan.from % tileWidth) + step; at < plan.to; at += step) bounds.push(at)
   return bounds.map((from, i) => ({ ...plan, from, to: bounds[i + 1] ?? plan.to }))
 }
 
@@ -339,7 +344,7 @@ export async function walk(
   const sealKey = check.sealKey === undefined ? readSealKey(keys) : parseSealKey(check.sealKey)
   const report = await verifyLog(watched(store, onProgress), {
     from,
-    ...(to !== undefined && { to }),
+    to,
     verifiers: check.vkeys?.map(parseVkey) ?? loadPublicKeys(keys).verifiers,
     anchors: check.anchors,
     ...(check.witnesses && { witnesses: check.witnesses.map(parseVkey) }),

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { Tamper } from '../support/tamper.ts'
 import { ended, lines, makeHome } from './support.ts'
 
 describe('a log on the command line', () => {
@@ -159,6 +160,51 @@ describe('a log on the command line', () => {
         .split('\n')
         .map(line => JSON.parse(line).seq),
     ).toEqual([0, 1, 2, 3])
+  })
+
+  test('is counted instead of listed: how many, which values, and when', async () => {
+    const home = makeHome()
+    await home.run(['init'])
+    const entry = (i: number) => ({
+      operation: i < 4 ? 'remember' : 'recall',
+      component: 'memory',
+      outcome: i === 5 ? 'failure' : 'success',
+      actor: { type: 'agent', id: 'claude' },
+      operationResult: { data: { content: `It's No. ${i}` } },
+    })
+    await home.run(['ingest', '-', '--quiet'], Array.from({ length: 6 }, (_, i) => JSON.stringify(entry(i))).join('\n'))
+    expect((await home.run(['query', '--count'])).stdout).toBe('7 entries\n')
+    const where = ['--where', "operationResult.data.content contains 'it''s no'", '--ignore-case']
+    expect(await home.json(['query', '--count', '--exact', ...where])).toEqual([{ count: 6, exact: true, margin: 0 }])
+    expect((await home.run(['query', '--count', ...where.slice(0, 2)])).stdout).toBe('0 entries\n')
+    expect(await home.json(['query', '--facets', 'operation', 'actor', '--limit', '1'])).toEqual([
+      { field: 'operation', values: [{ value: 'remember', count: 4 }], exact: true },
+      { field: 'actor', values: [{ value: 'agent:claude', count: 6 }], exact: true },
+    ])
+    const facets = await home.run(['query', '--facets', 'operation', 'session'])
+    expect(facets.stdout).toBe('operation\n  4  remember\n  2  recall\n  1  log.created\n\nsession\n  none\n')
+    const [histogram] = await home.json<{ buckets: { count: number }[] }>(['query', '--histogram', '1h', ...where])
+    expect(histogram!.buckets.reduce((sum, { count }) => sum + count, 0)).toBe(6)
+    const shown = await home.run(['query', '--histogram', '1d', '--component', 'memory'])
+    expect(shown.stdout).toMatch(/^\d{4}-\d\d-\d\d 00:00:00\.000 {2}6 {2}█+ {2}1 failed\n$/)
+  })
+
+  test('warns where an entry that it shows is not as it was', async () => {
+    const home = makeHome()
+    await home.run(['init', '--encryption', 'none'])
+    await home.run(['ingest', '-', '--quiet'], lines(5))
+    const tamper = new Tamper(home.file, undefined)
+    tamper.edit(3, { outcome: 'denied' })
+    tamper.save().close()
+    const shown = await home.run(['query', '--json'])
+    expect(
+      shown.stdout
+        .trimEnd()
+        .split('\n')
+        .map(line => JSON.parse(line).outcome),
+    ).toContain('denied')
+    expect(shown.stderr).toMatch(/entry 3 was changed.*; run verify\n/)
+    expect(shown.code).toBe(0)
   })
 
   test('ends quietly when nobody reads on, and shows colour only where it is wanted', async () => {

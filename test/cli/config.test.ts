@@ -50,13 +50,15 @@ describe('the configuration on the command line', () => {
     expect(row('retention.days')).toMatchObject({ value: 90, origin: { from: 'default' } })
     expect(row('detection.sinks')).toMatchObject({ value: [{ name: 'pager', secret: '***' }] })
 
-    const table = await home.run(['config', 'print', '--resolved'], undefined, env)
+    const [table, yaml, json] = await Promise.all([
+      home.run(['config', 'print', '--resolved'], undefined, env),
+      home.run(['config', 'print']),
+      home.run(['config', 'print', '--json']),
+    ])
     expect(table.stdout).toMatch(new RegExp(`^server\\.port +1234 +${file}:2:9$`, 'm'))
     expect(table.stdout).toMatch(/^log\.maxWaiting +7 +MEMMIMIC_AUDIT_LOG__MAX_WAITING$/m)
     expect(table.stdout).toMatch(/^retention\.days +90 +default$/m)
-    const yaml = await home.run(['config', 'print'])
     expect(yaml.stdout).toContain('  port: 1234\n')
-    const json = await home.run(['config', 'print', '--json'])
     expect(JSON.parse(json.stdout)).toMatchObject({ environment: 'production', server: { port: 1234 } })
     for (const { stdout, stderr } of [resolved, table, yaml, json])
       expect(stdout + stderr).not.toContain('a-very-secret')
@@ -67,34 +69,29 @@ describe('the configuration on the command line', () => {
     const file = join(home.folder, 'memmimic-audit.yaml')
     writeFileSync(file, 'server:\n  prot: 1\nlog:\n  maxWaiting: x\n')
     const said = `${file}:2:3: server has no setting prot; did you mean port?`
-    const status = await home.run(['status'])
-    expect(status).toMatchObject({
-      code: 1,
-      stdout: '',
-      stderr: `memmimic-audit: ${said} (and 1 more: see config check)\n`,
-    })
-    const check = await home.run(['config', 'check'])
+    const [status, check, checked, schema, elsewhere, missing, doctor] = await Promise.all([
+      home.run(['status']),
+      home.run(['config', 'check']),
+      home.run(['config', 'check', '--json']),
+      home.run(['config', 'schema']),
+      home.run(['status', '--log', 'a.db', '--keys', 'k']),
+      home.run(['--config', 'nowhere.yaml', 'status']),
+      home.run(['doctor', '--json']),
+    ])
+    const first = `${said} (and 1 more: see config check)`
+    expect(status).toMatchObject({ code: 1, stdout: '', stderr: `memmimic-audit: ${first}\n` })
     expect(check.code).toBe(1)
     expect(check.stdout).toBe(`${said}\n${file}:4:15: log.maxWaiting must be a whole number from 1 on\n`)
-    const checked = await home.run(['config', 'check', '--json'])
-    expect(JSON.parse(checked.stdout)).toMatchObject({
-      valid: false,
-      problems: [{ at: `${file}:2:3` }, { at: `${file}:4:15` }],
-    })
-    expect((await home.run(['config', 'schema'])).code).toBe(0)
-    expect((await home.run(['status', '--log', 'a.db', '--keys', 'k'])).stderr).toContain('there is no log at a.db')
-    const missing = await home.run(['--config', 'nowhere.yaml', 'status'])
-    expect(missing).toMatchObject({
-      code: 1,
-      stderr: `memmimic-audit: there is no configuration file at ${join(home.folder, 'nowhere.yaml')}\n`,
-    })
-    const doctor = await home.run(['doctor', '--json'])
+    const problems = [{ at: `${file}:2:3` }, { at: `${file}:4:15` }]
+    expect(JSON.parse(checked.stdout)).toMatchObject({ valid: false, problems })
+    expect(schema.code).toBe(0)
+    expect(elsewhere.stderr).toContain('there is no log at a.db')
+    expect(missing.code).toBe(1)
+    expect(missing.stderr).toBe(
+      `memmimic-audit: there is no configuration file at ${join(home.folder, 'nowhere.yaml')}\n`,
+    )
     expect(doctor.code).toBe(1)
-    expect(JSON.parse(doctor.stdout).checks).toContainEqual({
-      name: 'config',
-      result: 'fail',
-      message: `${said} (and 1 more: see config check)`,
-    })
+    expect(JSON.parse(doctor.stdout).checks).toContainEqual({ name: 'config', result: 'fail', message: first })
   })
 
   test('with secrets is refused when others can read it', async () => {

@@ -51,7 +51,8 @@ async function serving(home: Home, args: readonly string[] = [], env: NodeJS.Pro
 describe('serve', () => {
   test('makes a log where there is none, says where it is and how to look, serves it, and ends in good order', async () => {
     const home = makeHome()
-    const { child, run, get, url, stderr } = await serving(home)
+    const drainDelay = { MEMMIMIC_AUDIT_SERVER__DRAIN_DELAY_MS: '300' }
+    const { child, run, get, url, stderr } = await serving(home, [], drainDelay)
     expect(existsSync(home.file)).toBe(true)
     expect(stderr()).toContain(`memmimic-audit: a new log was made at ${home.file}, its keys at ${home.keys}\n`)
     expect(stderr()).toContain(`see ${url}/v1/status`)
@@ -72,7 +73,7 @@ describe('serve', () => {
     expect((await get('/metrics'))[1]).toContain('memmimic_audit_entries_total')
 
     child.kill('SIGTERM')
-    // Whoever sends requests here has a second to notice.
+    // Whoever sends requests here has a moment to notice.
     let code = 200
     while (code === 200) code = (await get('/readyz'))[0]
     expect(code).toBe(503)

@@ -48,7 +48,8 @@ async function watched(text: string, ...appliers: readonly Applier[]) {
 describe('a configuration that is changed while a process runs', () => {
   test('is recorded, then applied as far as it can be, and the rest is named', async () => {
     const applied: unknown[] = []
-    const { file, watch, said, entries, until } = await watched('logging: { level: info }\nserver: { port: 1 }\n', 
+    const { file, watch, said, entries, until } = await watched(
+      'logging: { level: info }\nserver: { port: 1 }\n',
       {
         settings: ['logging.level'],
         apply: async ({ logging }) => applied.push([logging.level, (await entries()).length]),
@@ -103,7 +104,10 @@ describe('a configuration that is changed while a process runs', () => {
 
   test('stays as it was when the file is bad or gone, which is said in one sentence', async () => {
     const applied: Config[] = []
-    const { file, watch, said, entries, current } = await watched('retention: { days: 10 }\n', { settings: ['retention'], apply: config => applied.push(config) })
+    const { file, watch, said, entries, current } = await watched('retention: { days: 10 }\n', {
+      settings: ['retention'],
+      apply: config => applied.push(config),
+    })
     writeFileSync(file, 'retention: { dais: 10 }\n')
     await watch.reload()
     rmSync(file)
@@ -124,7 +128,10 @@ describe('a configuration that is changed while a process runs', () => {
 
   test('stays as it was when the change cannot be recorded', async () => {
     const applied: Config[] = []
-    const { file, watch, said, close } = await watched('retention: { days: 10 }\n', { settings: ['retention'], apply: config => applied.push(config) })
+    const { file, watch, said, close } = await watched('retention: { days: 10 }\n', {
+      settings: ['retention'],
+      apply: config => applied.push(config),
+    })
     await close()
     writeFileSync(file, 'retention: { days: 11 }\n')
     await watch.reload()
@@ -147,19 +154,38 @@ describe('a configuration that is changed while a process runs', () => {
   })
 })
 
+test('names of people stand in what is sealed, not in what everyone may read', async () => {
+  const ada = (role: string) =>
+    `access: { principals: { ada: { actor: { type: user, id: ada }, roles: [${role}] } } }\n`
+  const { file, watch, entries, said } = await watched(ada('auditor'))
+  writeFileSync(file, `${ada('operator')}metrics: { thresholds: { audit_query_time: { p95: 5 } } }\n`)
+  await watch.reload()
+  const [entry] = await entries()
+  const settings = 'access.principals, metrics.thresholds.audit_query_time.p95'
+  expect(entry!.attributes).toMatchObject({ 'config.settings': settings, 'config.needsRestart': settings })
+  expect(entry!.changes).toMatchObject([{ setting: 'access.principals.ada.roles', after: ['operator'] }, {}])
+  expect([said.join(), watch.needsRestart.join()].join()).not.toContain('ada')
+})
+
 test('what was changed while nothing ran is found against the newest entry, else against the defaults', async () => {
-  const { reader, current, file, watch } = await watched('retention: { days: 10 }\nserver: { port: 5 }\n')
+  const sinks = 'detection: { sinks: [{ type: log, name: all, minSeverity: low }] }\n'
+  const { reader, current, file, watch } = await watched(`retention: { days: 10 }\nserver: { port: 5 }\n${sinks}`)
   const { config } = current
   const settings = async () =>
     (await changesSinceLastRun(reader, config, defaultConfig('production', {}))).map(({ setting }) => setting)
-  expect(await settings()).toEqual(['retention.days', 'server.port'])
-  writeFileSync(file, 'retention: { days: 10 }\nserver: { port: 5 }\nlogging: { level: warn }\n')
+  expect(await settings()).toEqual(['detection.sinks', 'retention.days', 'server.port'])
+  writeFileSync(file, `retention: { days: 10 }\nserver: { port: 5 }\nlogging: { level: warn }\n${sinks}`)
   await watch.reload()
   expect(await settings()).toEqual(['logging.level'])
 })
 
 test('an entry names fifty settings, counts the others, and seals all', () => {
-  const changes = Array.from({ length: 60 }, (_, i) => ({ setting: `s${i}`, before: null, after: i }))
+  const changes = Array.from({ length: 60 }, (_, i) => ({
+    setting: `s${i}`,
+    openName: `s${i}`,
+    before: null,
+    after: i,
+  }))
   const config = resolveConfig({ env: {}, cwd: '/', readFile: () => undefined }).config
   const { attributes, sealed } = changeEntry(changes, config, { at: 'start', needsRestart: [] })
   expect(attributes!['config.settings']).toMatch(/^s0, .*s49 and 10 more$/)

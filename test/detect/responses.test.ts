@@ -148,6 +148,10 @@ it('two sinks or two rules of one name are refused, and a line that nobody takes
   ] as const) {
     await expect(log.detector.configure(wrong)).rejects.toMatchObject({ code: 'bad_input', path })
   }
+  // Nothing of it was taken over.
+  log.check(50)
+  expect(log.detector.getAlerts()[0]!.responseActions).toEqual([])
+  expect(log.detector.getStatistics().sinks).toEqual({})
   await log.close()
   site.dispose()
 })

@@ -507,7 +507,7 @@ describe('governance over a wrapped store', () => {
   })
 
   it.each<[unknown, string]>([
-    [undefined, 'error'],
+    [null, 'error'],
     ['approved', 'error'],
     [{}, 'error'],
     [{ approved: 'yes', status: 'approved' }, 'approved'],

@@ -179,7 +179,7 @@ describe('recommendations', () => {
     const measured = {
       since: at(start),
       times: [
-        { name: 'append', statistics: slow },
+        { name: 'append', statistics: slow, target: { of: 'p99', ms: 5 } as const },
         { name: 'check', statistics: { ...slow, mean: 9.9 } },
       ],
     }
@@ -187,6 +187,7 @@ describe('recommendations', () => {
     const found = made.recommendations.filter(({ description }) => /append|critical alert|governance/.test(description))
     expect(found.map(({ type, priority }) => [type, priority])).toEqual([
       ['security', 'high'],
+      ['performance', 'medium'],
       ['performance', 'medium'],
       ['compliance', 'low'],
     ])

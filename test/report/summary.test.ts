@@ -210,7 +210,9 @@ describe('the summary of a period', () => {
     expect(summary.verification).toMatchObject({ valid: true, complete: true, entries: 1 })
     const later = await log.reader.summarize({ since: '2031-01-01T00:00:00Z' })
     expect(later).toMatchObject({ from: all.length, to: all.length, counts: { entries: 0 } })
-    await expect(log.reader.summarize({ since: 'yesterday' })).rejects.toMatchObject({ code: 'bad_input' })
+    for (const wrong of [{ since: 'yesterday' }, { top: 0 }, { top: 1001 }, { threads: 0.5 }, { threads: 17 }]) {
+      await expect(log.reader.summarize(wrong)).rejects.toMatchObject({ code: 'bad_input' })
+    }
   })
 
   test('says of an action that ended after the period that it did', async () => {
@@ -232,19 +234,22 @@ describe('the summary of a period', () => {
   test('tells how far it is, lets other questions through, and stops when told to', async () => {
     const busy = await openLog()
     try {
-      const entries = Array.from({ length: 20_000 }, () => busy.log.append({ operation: 'o', component: 'c' }))
+      const entries = Array.from({ length: 5000 }, () => busy.log.append({ operation: 'o', component: 'c' }))
       await Promise.all(entries)
       const steps: number[] = []
       let asked = 0
       const summary = busy.reader.summarize({}, { onProgress: done => steps.push(done) })
+      const later = busy.log.append({ operation: 'later', component: 'c' })
       while (steps.length === 0) {
         await busy.reader.list({}, { limit: 1, order: 'desc' })
         await new Promise(resolve => setImmediate(resolve))
         asked++
       }
-      await summary
+      // What comes meanwhile is not of it.
+      expect((await later).seq).toBe(5001)
+      expect(await summary).toMatchObject({ to: 5001, absent: 0, counts: { entries: 5001 } })
       expect(asked).toBeGreaterThan(1)
-      expect(steps[0]).toBeLessThan(20_001)
+      expect(steps[0]).toBeLessThan(5001)
       const controller = new AbortController()
       const stopped = busy.reader.summarize({}, { onProgress: () => controller.abort(), signal: controller.signal })
       await expect(stopped).rejects.toThrow(/abort/i)

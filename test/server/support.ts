@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { onTestFinished } from 'vitest'
+import { type Assembly, assemble } from '../../src/assembly.ts'
 import { resolveConfig } from '../../src/config/resolve.ts'
 import { type Config, defaultConfig } from '../../src/config/schema.ts'
 import { type AppParts, createApp } from '../../src/server/app.ts'
 import { createLogger, logEvents } from '../../src/server/logger.ts'
-import { servedParts } from '../../src/server/served-parts.ts'
-import { type OpenedParts, openParts } from '../../src/system.ts'
+import { servedAssembly } from '../../src/server/served-assembly.ts'
 import { LogHealth } from '../../src/trail/log-health.ts'
 
-export interface Served extends OpenedParts {
+export interface Served extends Assembly {
   readonly app: Hono
   readonly folder: string
   readonly config: Config
@@ -30,8 +30,15 @@ export async function makeServed(
   const folder = mkdtempSync(join(tmpdir(), 'memmimic-server-'))
   const env = { MEMMIMIC_AUDIT_LOG: join(folder, 'audit.db'), MEMMIMIC_AUDIT_KEYS: join(folder, 'keys') }
   const { config } = resolveConfig({ env, cwd: folder, readFile: () => undefined })
-  const parts = await openParts({ ...config.log, threads: false, closeOnExit: false, onCreate: () => {} })
-  const system = servedParts(parts, config)
+  const { detection } = config
+  const parts = await assemble({
+    ...config.log,
+    threads: false,
+    closeOnExit: false,
+    onCreate: () => {},
+    settings: { detection: { ...detection, scrub: { ...detection.scrub, enabled: false } } },
+  })
+  const system = servedAssembly(parts)
   const logged: Record<string, unknown>[] = []
   const logger = createLogger({ level: options.level ?? 'trace' }, { write: line => logged.push(JSON.parse(line)) })
   const unlisten = logEvents(parts.events, logger)

@@ -134,6 +134,9 @@ describe('a degraded mode has a name, begins with its cause, and ends with it', 
     expect(health.degraded.find(({ mode }) => mode === 'full_disk')!.message).toBe(
       `there is no room left in ${folder}: make some`,
     )
+    // Reading and checking go on, as far as they need no index.
+    expect(await log.get(1)).toMatchObject({ operation: 'remember' })
+    expect(await log.verify()).toMatchObject({ valid: true, size: 2 })
     rmSync(filler)
     await append()
     expect(await modes()).toEqual([])

@@ -1,9 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { outcomes, securityLevels } from '../../core/entry.ts'
-import { compileFilter, type EntryFilter, parseCondition } from '../../core/filter.ts'
+import { compileFilter, type EntryFilter, type IndexedField, indexedFields, parseCondition } from '../../core/filter.ts'
+import type { PageOptions } from '../../trail/audit-trail.ts'
+import type { Reader } from '../../trail/reader.ts'
+import { countText, facetText, histogramText } from '../aggregates.ts'
 import type { Cli } from '../cli.ts'
 import { asUsage } from '../failure.ts'
-import { type Act, integer, limit, repeated } from '../flags.ts'
+import { type Act, duration, integer, limit, repeated } from '../flags.ts'
 import { withReader } from '../log.ts'
 import { pagesOf, rowTable } from '../rows.ts'
 import { jsonLine } from '../text.ts'
@@ -23,12 +26,17 @@ export interface FilterFlags {
   readonly until?: string
   readonly text?: string
   readonly where?: string[]
+  readonly ignoreCase?: boolean
 }
 
 interface Options extends FilterFlags {
-  readonly limit: number
+  readonly limit?: number
   readonly after?: number
   readonly order: 'asc' | 'desc'
+  readonly count?: boolean
+  readonly exact?: boolean
+  readonly facets?: IndexedField[]
+  readonly histogram?: true | number
 }
 
 export function addFilterFlags(command: Command): Command {
@@ -51,12 +59,13 @@ export function addFilterFlags(command: Command): Command {
     .option('--until <time>', 'up to this time')
     .option('--text <words>', 'all of these words in any of its texts; quotes make a phrase')
     .option('--where <condition>', "'field op value', such as 'performanceMetrics.durationMs gt 100'; and", repeated)
+    .option('--ignore-case', 'conditions of --where take upper and lower case as the same')
 }
 
 /** The filter that the flags mean. */
 export function filterOf(flags: FilterFlags): EntryFilter {
   const { operation, component, memoryId, actor, outcome, session, kind, flag, securityLevel } = flags
-  const { since, until, text, where } = flags
+  const { since, until, text, where, ignoreCase = false } = flags
   const given = {
     operation,
     component,
@@ -73,7 +82,8 @@ export function filterOf(flags: FilterFlags): EntryFilter {
   }
   const filter: EntryFilter = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   return asUsage(() => {
-    const whole = where === undefined ? filter : { ...filter, where: where.map(parseCondition) }
+    const conditions = where?.map(parseCondition).map(one => (ignoreCase ? { ...one, caseSensitive: false } : one))
+    const whole = conditions === undefined ? filter : { ...filter, where: conditions }
     compileFilter(whole)
     return whole
   })
@@ -81,24 +91,46 @@ export function filterOf(flags: FilterFlags): EntryFilter {
 
 export function registerQuery(program: Command, act: Act): void {
   addFilterFlags(program.command('query').description('entries that match, newest first'))
-    .option('--limit <n>', 'so many at most, or all', limit, 100)
+    .option('--limit <n>', 'so many at most, or all; 100 unless given, and 10 values of a facet', limit)
     .option('--after <seq>', 'go on behind this entry: the last one seen', integer())
     .addOption(new Option('--order <order>', 'newest or oldest first').choices(['asc', 'desc']).default('desc'))
+    .option('--count', 'how many match, instead of the entries')
+    .option('--exact', 'with --count: all are counted, however long it takes')
+    .addOption(new Option('--facets <field...>', 'their most frequent values').choices(indexedFields))
+    .option('--histogram [every]', 'when they were made: in up to 40 buckets, or one every 30s, 5m, 1h, 1d', duration)
     .action(act(query))
 }
 
-async function query(cli: Cli, { limit, after, order, ...flags }: Options): Promise<undefined> {
+async function query(cli: Cli, options: Options): Promise<undefined> {
+  const { limit, after, order, count, exact, facets, histogram, ...flags } = options
   const filter = filterOf(flags)
-  const page = { limit, order, ...(after === undefined ? {} : { after }) }
   await withReader(cli, async reader => {
-    let shown = 0
-    for await (const views of pagesOf(page, part => reader.query(filter, part))) {
-      await cli.print(cli.json ? views.map(jsonLine).join('') : rowTable(cli, views, { title: shown === 0 }))
-      shown += views.length
+    const isSummed = count === true || facets !== undefined || histogram !== undefined
+    if (!isSummed) return await entries(cli, reader, filter, { limit: limit ?? 100, after, order })
+    if (count === true) {
+      const counted = await reader.count(filter, { exact })
+      await cli.print(cli.json ? jsonLine(counted) : countText(counted))
     }
-    if (cli.json) return
-    if (shown === 0) cli.say('no entry matches')
-    else if (shown === limit) cli.say(`the first ${shown}; --limit gives more`)
+    if (facets !== undefined) {
+      const found = await reader.facets(filter, { fields: facets, limit: Math.min(limit ?? 10, 1000) })
+      await cli.print(cli.json ? found.map(jsonLine).join('') : found.map(facet => facetText(cli, facet)).join('\n'))
+    }
+    if (histogram !== undefined) {
+      const width = histogram === true ? { buckets: 40 } : { everyMs: histogram }
+      const found = await reader.histogram(filter, width)
+      await cli.print(cli.json ? jsonLine(found) : histogramText(cli, found))
+    }
   })
   return
+}
+
+async function entries(cli: Cli, reader: Reader, filter: EntryFilter, page: PageOptions): Promise<void> {
+  let shown = 0
+  for await (const views of pagesOf(page, part => reader.query(filter, part))) {
+    await cli.print(cli.json ? views.map(jsonLine).join('') : rowTable(cli, views, { title: shown === 0 }))
+    shown += views.length
+  }
+  if (cli.json) return
+  if (shown === 0) cli.say('no entry matches')
+  else if (shown === page.limit) cli.say(`the first ${shown}; --limit gives more`)
 }

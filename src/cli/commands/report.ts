@@ -58,7 +58,7 @@ export function registerReport(program: Command, act: Act): void {
     .option('-o, --output <file>', 'where to; - is stdout', '-')
     .option('--title <text>', 'what stands above it')
     .option('--no-actors', 'name no actor: numbers only')
-    .option('--console-url <url>', 'where a console runs: figures in HTML lead there')
+    .option('--console-url <url>', 'where a console runs: figures in HTML lead there', webAddress)
     .option('--actor <type:id>', 'who asks for it, for the record; else the user of this machine', actor)
     .option('--anchor <file>', 'a signed checkpoint that was kept elsewhere; may be repeated', repeated)
     .option('--seal-key <file>', 'the file with the seal key that init showed')
@@ -91,12 +91,17 @@ async function report(cli: Cli, options: Options): Promise<ExitCode> {
     ),
   )
   cli.progress(undefined)
-  const text = asUsage(() => spelled(made, format, options.consoleUrl ?? settings.consoleUrl))
-  const bytes = utf8(text)
+  const bytes = utf8(spelled(made, format, options.consoleUrl ?? settings.consoleUrl))
   await (output === '-' ? cli.print(bytes) : writeAtomically(output, async write => write(bytes)))
   const recorded = await record(cli, { report: made, format, bytes, actor: options.actor ?? operator() })
   if (output !== '-') await tell(cli, { made, format, output, bytes, recorded })
   return verdict(cli, made)
+}
+
+function webAddress(text: string): string {
+  const protocol = URL.parse(text)?.protocol
+  if (protocol === 'http:' || protocol === 'https:') return text
+  throw new InvalidArgumentError('It begins with http:// or https://.')
 }
 
 function formatOf(file: string): ReportFormat | undefined {

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { openParts } from '../../system.ts'
 import type { Cli } from '../cli.ts'
 import type { ExitCode } from '../failure.ts'
 import { type Act, integer } from '../flags.ts'
@@ -19,11 +18,10 @@ export function registerServe(program: Command, act: Act): void {
 }
 
 async function serveLog(cli: Cli, { host, port }: Options): Promise<ExitCode> {
-  const [{ subjectKeyPaths }, { serve }, { createLogger }, { servedParts }, { untilToldToEnd }] = await Promise.all([
-    import('../../config/sections/retention.ts'),
+  const [{ openServed }, { serve }, { createLogger }, { untilToldToEnd }] = await Promise.all([
+    import('../../server/served-assembly.ts'),
     import('../../server/serve.ts'),
     import('../../server/logger.ts'),
-    import('../../server/served-parts.ts'),
     import('../../server/signals.ts'),
   ])
   const flags = [
@@ -33,14 +31,7 @@ async function serveLog(cli: Cli, { host, port }: Options): Promise<ExitCode> {
   const resolved = await cli.config(flags)
   const { config } = resolved
   const logger = createLogger(config.logging)
-  const parts = await openParts({
-    ...config.log,
-    subjectPaths: subjectKeyPaths(config.erasure),
-    index: config.index,
-    closeOnExit: false,
-    onNotice: sentence => logger.warn(sentence),
-  })
-  const system = servedParts(parts, config)
+  const system = await openServed(config, logger)
   const sources = { ...cli.configSources, flags: [...(cli.configSources.flags ?? []), ...flags] }
   let server: Awaited<ReturnType<typeof serve>>
   try {

@@ -9,6 +9,7 @@ import {
   type RedactionRule,
   redactionActions,
 } from '../../intake/settings.ts'
+import { secret } from '../shape.ts'
 
 const path = z
   .string()
@@ -56,6 +57,9 @@ export const intakeSection = z.strictObject({
     detectInAttributes: z.boolean().describe('Whether it is looked for in attributes too.'),
     maxTextLength: z.int().min(1).describe('Characters of one text that are looked at.'),
   }),
+  hashKey: secret(z.string().min(16))
+    .describe('For the action hash: equal values can then be found equal. Keep it apart from the log.')
+    .optional(),
   classification: z.strictObject({
     enabled: z.boolean(),
     memoryComponents: z

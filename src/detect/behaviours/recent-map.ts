@@ -29,9 +29,4 @@ export class RecentMap<Value> {
     this.#newer.delete(key)
     this.#older.delete(key)
   }
-
-  /** Values in memory, those of which a newer one is known counted twice. */
-  get size(): number {
-    return this.#newer.size + this.#older.size
-  }
 }
