@@ -58,5 +58,5 @@ const { digest, receipt } = await system.exportAuditData(`${folder.path}/audit.c
 assert.match(readFileSync(`${folder.path}/audit.csv`, 'utf8'), /likes window seats/)
 
 const { status, metrics, openAlerts } = await system.getSystemStatus()
-assert.deepEqual([openAlerts, metrics.currentHealthScore], [0, 100])
+assert.deepEqual([status, openAlerts, metrics.currentHealthScore], ['healthy', 0, 100])
 console.log(`${status}: ${auditSummary.totalEntries} entries; the export with the digest ${digest} is entry ${receipt?.seq}`)

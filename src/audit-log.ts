@@ -179,10 +179,12 @@ export class AuditLog {
    * @returns how many were closed
    */
   async closeOrphans(): Promise<number> {
+    const ended = (await this.#openOfEnded()).map(({ id }) => id)
+    if (ended.length === 0) return 0
     let closed = 0
-    for (const { id, operation, component, attributes } of await this.#parts.reader.openIntents()) {
-      const mark = attributes?.['process.mark']
-      if (typeof mark !== 'string' || !hasEnded(mark)) continue
+    // Looked for again: it may have ended the action, and then itself, since it was looked for first.
+    for (const { id, operation, component } of await this.#openOfEnded()) {
+      if (!ended.includes(id)) continue
       await this.append({
         kind: 'outcome',
         operation: operation === 'session.opened' ? 'session.closed' : operation,
@@ -194,6 +196,15 @@ export class AuditLog {
       closed++
     }
     return closed
+  }
+
+  /** The open intents of processes that have ended. */
+  async #openOfEnded(): Promise<EntryView[]> {
+    const open = await this.#parts.reader.openIntents()
+    return open.filter(({ attributes }) => {
+      const mark = attributes?.['process.mark']
+      return typeof mark === 'string' && hasEnded(mark)
+    })
   }
 
   /** Lets `closeOrphans` run beside the first appends; `close` waits for it. */

@@ -26,6 +26,8 @@ export interface Cli {
   readonly keys: string
   /** From what the configuration is made. */
   readonly configSources: ConfigSources
+  /** Whether anything is set at all, in a file or in the environment. */
+  readonly isConfigured: boolean
   /**
    * Everything that is set, by flags, environment, file and default.
    *
@@ -76,6 +78,7 @@ export async function openCli(flags: GlobalFlags, env: NodeJS.ProcessEnv = proce
       return settings.keys()
     },
     configSources: settings.sources,
+    isConfigured: settings.isSet,
     config: settings.config,
     json,
     quiet,

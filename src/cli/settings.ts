@@ -9,6 +9,8 @@ interface Settings {
   file(): string
   keys(): string
   readonly sources: ConfigSources
+  /** Whether anything is set at all, in a file or in the environment. */
+  readonly isSet: boolean
   config(flags?: readonly FlagSetting[]): Promise<ResolvedConfig>
 }
 
@@ -20,12 +22,13 @@ export async function openSettings(flags: GlobalFlags, env: NodeJS.ProcessEnv): 
     const { resolveConfig } = await import('../config/resolve.ts')
     return resolveConfig({ ...sources, flags: [...sources.flags!, ...more] })
   }
+  const isSet = isConfigured(sources)
   const isTold = flags.log !== undefined && flags.keys !== undefined
   let place = () => ({
     file: env.MEMMIMIC_AUDIT_LOG || defaultLogFile(env),
     keys: env.MEMMIMIC_AUDIT_KEYS || defaultKeysFolder(env),
   })
-  if (!isTold && isConfigured(sources)) {
+  if (!isTold && isSet) {
     try {
       const { log } = (await config()).config
       place = () => log
@@ -35,7 +38,7 @@ export async function openSettings(flags: GlobalFlags, env: NodeJS.ProcessEnv): 
       }
     }
   }
-  return { file: () => flags.log ?? place().file, keys: () => flags.keys ?? place().keys, sources, config }
+  return { file: () => flags.log ?? place().file, keys: () => flags.keys ?? place().keys, sources, isSet, config }
 }
 
 function globalFlags({ log, keys }: GlobalFlags): FlagSetting[] {

@@ -697,7 +697,7 @@ function controlRow({ id, title, asks, url, shows, cannotShow }: MappedControl):
 function checking({ reportId, integrityStatus, from, to }: AuditReport): Section {
   const facts: Section['blocks'] = [
     text(
-      'The digest of this file is in the log. Take the SHA-256 of the file as it is, with the first command, and compare it with the attribute sha256 of the entry that the second one shows. The third checks the same entries again; with --anchor, against a checkpoint that you kept yourself.',
+      'Where a report is recorded, as the command line does, the log has the digest of its file. The first command takes the SHA-256 of the file as it is; the second shows the entry, which has it as the attribute sha256. The third checks the same entries again; with --anchor, against a checkpoint that you kept yourself.',
     ),
     {
       kind: 'verbatim',

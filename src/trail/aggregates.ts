@@ -79,8 +79,8 @@ const mostBuckets = 10_000
 export interface AggregatesOptions {
   readonly log: Pick<LogSource, 'head'>
   readonly index: LogIndex
-  /** Gives the entries of rows, those that can be read, in their order. */
-  readonly open: (rows: readonly EntryRow[]) => Promise<EntryView[]>
+  /** Gives the entries of rows, those that match. */
+  readonly matching: (filter: CompiledFilter, rows: readonly EntryRow[]) => Promise<EntryView[]>
 }
 
 export class Aggregates {
@@ -155,24 +155,24 @@ export class Aggregates {
 
   /** Counts by reading every entry that the index finds, a page at a time. */
   async #countAll(filter: CompiledFilter, size: number): Promise<number> {
-    const { index, open } = this.#options
+    const { index, matching } = this.#options
     const limit = 256
     let count = 0
     for (let after: number | undefined; ; ) {
       const rows = await index.find(filter, { after, limit, order: 'asc', size })
-      for (const view of await open(rows)) if (filter.matches(view)) count++
+      count += (await matching(filter, rows)).length
       if (rows.length < limit) return count
       after = rows.at(-1)!.seq
     }
   }
 
   async #sample(filter: CompiledFilter, size: number, times?: readonly Micros[]): Promise<Sample[]> {
-    const { index, open } = this.#options
+    const { index, matching } = this.#options
     const isRest = filter.rest.length > 0
     const { all, enough } = isRest ? entryEffort : rowEffort
     const samples: Sample[] = []
     for (const { candidates, looked, rows } of await index.sample(filter, { size, times, all, enough })) {
-      const hits = isRest ? (await open(rows)).filter(view => filter.matches(view)) : rows
+      const hits = isRest ? await matching(filter, rows) : rows
       samples.push({
         candidates,
         looked,

@@ -18,6 +18,7 @@ import {
   type Histogram,
   type HistogramOptions,
 } from './aggregates.ts'
+import { quickLook } from './quick-look.ts'
 import type { ReadEntry } from './read-check.ts'
 
 /** An entry as far as the index knows it. */
@@ -63,7 +64,9 @@ export class AuditTrail {
     this.#index = index
     this.#onUnreadable = options.onUnreadable ?? (() => {})
     this.#onRead = options.onRead ?? (async () => {})
-    this.#aggregates = new Aggregates({ log, index, open: async rows => (await this.#open(rows)).map(viewOf) })
+    const matching = async (filter: CompiledFilter, rows: readonly ListRow[]) =>
+      (await this.#matching(filter, rows)).map(viewOf)
+    this.#aggregates = new Aggregates({ log, index, matching })
   }
 
   /** Whole entries that match. Each was held against the filter itself, whatever the index says. */
@@ -157,11 +160,14 @@ export class AuditTrail {
   }
 
   async #matching(filter: CompiledFilter, rows: readonly ListRow[]): Promise<Required<ReadEntry>[]> {
-    return (await this.#open(rows)).filter(({ view }) => filter.matches(view))
+    return (await this.#open(rows, quickLook(filter))).filter(({ view }) => filter.matches(view))
   }
 
-  /** The entries of rows, in their order; neighbours are read together. */
-  async #open<T extends ListRow>(rows: readonly T[]): Promise<Required<ReadEntry>[]> {
+  /** The entries of rows, in their order; neighbours are read together, and what is seen not to match is not opened. */
+  async #open(
+    rows: readonly ListRow[],
+    mayMatch: (stored: StoredEntry) => boolean = () => true,
+  ): Promise<Required<ReadEntry>[]> {
     const seqs = rows.map(({ seq }) => seq).sort((a, b) => a - b)
     const wanted = new Set(seqs)
     const opened = new Map<number, { stored: StoredEntry; view: EntryView }>()
@@ -171,7 +177,7 @@ export class AuditTrail {
       while (i < seqs.length && seqs[i]! - to <= nearby) to = seqs[i++]!
       for await (const some of this.#log.entries(from, to + 1)) {
         for (const stored of some) {
-          if (!wanted.delete(stored.seq)) continue
+          if (!wanted.delete(stored.seq) || !mayMatch(stored)) continue
           const { view, problem } = openEntry(stored)
           if (view === undefined) await this.#onUnreadable(stored.seq, problem)
           else opened.set(stored.seq, { stored, view })

@@ -124,12 +124,9 @@ export async function summarize(
   hooks: SummaryHooks = {},
 ): Promise<LogSummary> {
   const started = performance.now()
-  const { top = 20, threads } = request
-  if (!(Number.isInteger(top) && 1 <= top && top <= 1000))
-    throw badInput('$.top', 'must be a whole number from 1 to 1000')
-  if (threads !== undefined && !(Number.isInteger(threads) && 1 <= threads && threads <= 16)) {
-    throw badInput('$.threads', 'must be a whole number from 1 to 16')
-  }
+  const { top = 20, threads, sealKey, vkeys, witnesses } = request
+  assertWithin('$.top', top, 1000)
+  if (threads !== undefined) assertWithin('$.threads', threads, 16)
   const { since, until } = compileFilter({
     ...(request.since !== undefined && { since: request.since }),
     ...(request.until !== undefined && { until: request.until }),
@@ -148,10 +145,10 @@ export async function summarize(
     since,
     until,
     span: { first: first ?? 0, last: last ?? first ?? 0 },
-    check: { ...pick(request), anchors: [...source.anchors, ...(request.anchors ?? [])] },
+    check: { sealKey, vkeys, witnesses, anchors: [...source.anchors, ...(request.anchors ?? [])] },
   }
   const { reports, tally } = await walkAll(source, plan, threads ?? threadsFor(to - from), hooks)
-  const signed = await signedHead(source, newest, head, request.vkeys)
+  const signed = await signedHead(source, newest, head, vkeys)
 
   const counts = tally.counts(top)
   const openIntents = await stillOpen(source, counts.openIntents, to < head.size)
@@ -182,9 +179,14 @@ export async function summarize(
     },
     ...(signed.checkpoint && { checkpoint: signed.checkpoint }),
     unsigned: Math.max(0, to - Math.max(from, signed.checkpoint?.size ?? 0)),
-    absent: to - from - counts.entries,
+    absent: Math.max(0, to - from - counts.entries),
     counts: { ...counts, openIntents },
   }
+}
+
+function assertWithin(path: string, value: number, most: number): void {
+  if (Number.isInteger(value) && 1 <= value && value <= most) return
+  throw badInput(path, `must be a whole number from 1 to ${most}`)
 }
 
 // The period
@@ -373,10 +375,6 @@ function watched(store: LogReader, onProgress: (entries: number) => void): LogRe
       yield* store.entries(from, to)
     },
   }
-}
-
-function pick({ sealKey, vkeys, witnesses }: SummaryRequest): Pick<SummaryRequest, 'sealKey' | 'vkeys' | 'witnesses'> {
-  return { sealKey, vkeys, witnesses }
 }
 
 function strongest(labels: readonly Trust[]): Trust {

@@ -62,7 +62,7 @@ export interface Top<T> {
   readonly rows: readonly T[]
   readonly others: {
     readonly entries: number
-    /** How many other values there are; `values` is a lower bound when there were too many to tell apart. */
+    /** How many other values there are: at least so many, when there were too many to tell apart. */
     readonly values: number
     readonly isAtLeast: boolean
   }

@@ -134,7 +134,7 @@ describe('handlers of MCP tools', () => {
         expect(ends.map(({ code, stderr }) => [code, stderr])).toEqual(ends.map(() => [0, '']))
       }
       await using log = await openAuditLog({ file, keys, threads: false, closeOnExit: false, onNotice: () => {} })
-      const kept = await Array.fromAsync(log.query({ kind: 'outcome' }))
+      const kept = await Array.fromAsync(log.query({ kind: 'outcome', outcome: 'success' }))
       const contents = kept.map(({ operationResult }) => (operationResult as { content: string }).content)
       expect(contents.sort()).toEqual(Array.from({ length: 20 }, (_, i) => `memory ${i}`).sort())
       expect(await log.verify({ deep: true })).toMatchObject({ valid: true, complete: true, findings: [] })

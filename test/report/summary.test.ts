@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadStorageKey } from '../../src/append/keys.ts'
-import { kinds, outcomes, securityLevels } from '../../src/core/entry.ts'
+import { kinds, type Leaf, outcomes, securityLevels } from '../../src/core/entry.ts'
 import { countIn, parseRanges } from '../../src/core/ranges.ts'
 import { formatTime, parseTime } from '../../src/core/time.ts'
 import { type EntryView, identitiesOf } from '../../src/core/view.ts'
 import { openReader } from '../../src/trail/reader.ts'
 import { relativeError, Sketch } from '../../src/trail/sketch.ts'
 import type { LogSummary } from '../../src/trail/summary.ts'
+import { Tally } from '../../src/trail/tally.ts'
 import { Tamper } from '../support/tamper.ts'
 import { at, day, everyEntry, hour, type OpenLog, openLog, start, writeStory } from './support.ts'
 
@@ -324,6 +325,43 @@ describe('the summary of a log that was tampered with', () => {
     }
     await reader.close()
   })
+})
+
+test('a flood of different names is counted in memory that does not grow, and hides no total', () => {
+  const tally = () => new Tally({ first: start, last: start + hour })
+  const leaf = (i: number): Leaf => ({
+    v: 1,
+    seq: i,
+    id: `01a00000-0000-7000-8000-${String(i).padStart(12, '0')}`,
+    // The time of an entry that was changed may be any.
+    time: i === 7 ? '2200-01-01T00:00:00.000000Z' : formatTime(start + i),
+    kind: i % 2 === 0 ? 'event' : 'control',
+    operation: i % 3 === 0 ? 'often' : `name ${i}`,
+    component: i === 8 ? 'x'.repeat(257) : 'c',
+    securityLevel: 'internal',
+    complianceFlags: [`flag ${i}`],
+    performanceMetrics: { [`metric ${i}`]: i },
+    previousHash: '',
+  })
+  const [one, other] = [tally(), tally()]
+  const count = 60_000
+  for (let i = 0; i < count; i++) (i < count / 2 ? one : other).add(leaf(i), new Uint8Array(0))
+  one.absorb(other.state())
+  const { actions, complianceFlags, control, entries } = one.counts(5)
+  expect(entries).toBe(count)
+  for (const { rows, others } of [actions.operations, actions.metrics]) {
+    expect(others).toMatchObject({ values: 996, isAtLeast: true })
+    expect(rows.reduce((sum, row) => sum + row.entries, others.entries)).toBe(count / 2)
+  }
+  expect(actions.operations.rows[0]).toMatchObject({ name: 'often', entries: 10_000 })
+  expect(complianceFlags.others).toMatchObject({ entries: count - 5, values: 9996 })
+  expect(actions.components.others).toEqual({ entries: 1, values: 1, isAtLeast: true })
+  expect(Object.values(control.operations).reduce((sum, n) => sum + n, 0)).toBe(count / 2)
+  expect(Object.keys(control.operations).length).toBeLessThanOrEqual(101)
+  expect(control.acts.length + control.actsOmitted).toBe(count / 2)
+  expect(control.acts.length).toBeLessThan(1000)
+  expect(actions.timeline.buckets.reduce((sum, bucket) => sum + bucket.entries, 0)).toBe(count / 2)
+  expect(actions.timeline.buckets.length).toBeLessThanOrEqual(101)
 })
 
 test('a quantile is within one percent of the value that has its rank, whatever the values and however they are split', () => {

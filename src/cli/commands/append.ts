@@ -8,6 +8,7 @@ import type { Cli } from '../cli.ts'
 import { UsageError } from '../failure.ts'
 import { type Act, actor, attribute, json, metric, repeated } from '../flags.ts'
 import { readAll, strictText } from '../input.ts'
+import { intakeOf } from '../intake.ts'
 import { needLog, withWriter } from '../log.ts'
 import { jsonLine } from '../text.ts'
 
@@ -58,8 +59,9 @@ export function registerAppend(program: Command, act: Act): void {
 async function append(cli: Cli, options: Options, [source]: readonly string[]): Promise<undefined> {
   needLog(cli)
   const entry = source === undefined ? entryOf(options) : await entryFrom(source, options)
+  const prepare = await intakeOf(cli)
   const receipt = await withWriter(cli, writer =>
-    new ImmutableAuditLogger({ writer, world: systemWorld() }).logAuditEntry(entry),
+    new ImmutableAuditLogger({ writer, world: systemWorld(), prepare }).logAuditEntry(entry),
   )
   const { seq, id, entryHash, time } = receipt
   if (cli.json) await cli.print(jsonLine({ seq, id, entryHash, time }))

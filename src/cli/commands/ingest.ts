@@ -3,7 +3,6 @@ import { setFlagsFromString } from 'node:v8'
 import type { Command } from 'commander'
 import { systemWorld } from '../../append/clock.ts'
 import { ImmutableAuditLogger } from '../../append/immutable-audit-logger.ts'
-import type { Writer } from '../../append/writer.ts'
 import type { EntryInput, Receipt } from '../../core/entry.ts'
 import { AuditError } from '../../core/errors.ts'
 import { parseJson } from '../../core/json.ts'
@@ -11,6 +10,7 @@ import type { Cli } from '../cli.ts'
 import { CliError, type ExitCode, exitCodeOf, exitCodes, PipeClosed } from '../failure.ts'
 import type { Act } from '../flags.ts'
 import { type Line, linesOf, openInput, strictText } from '../input.ts'
+import { intakeOf } from '../intake.ts'
 import { needLog, withWriter } from '../log.ts'
 import { count, jsonLine } from '../text.ts'
 
@@ -40,7 +40,11 @@ async function ingest(
   const input = openInput(source)
   const keep = new Rejects(rejects)
   try {
-    return await withWriter(cli, writer => new Ingest(cli, writer, keep).run(input))
+    const prepare = await intakeOf(cli)
+    return await withWriter(cli, writer => {
+      const logger = new ImmutableAuditLogger({ writer, world: systemWorld(), prepare })
+      return new Ingest(cli, logger, keep).run(input)
+    })
   } finally {
     input.destroy()
     keep.close()
@@ -78,9 +82,9 @@ class Ingest {
   #stopped = false
   #lastProgress = 0
 
-  constructor(cli: Cli, writer: Writer, rejects: Rejects) {
+  constructor(cli: Cli, logger: ImmutableAuditLogger, rejects: Rejects) {
     this.#cli = cli
-    this.#logger = new ImmutableAuditLogger({ writer, world: systemWorld() })
+    this.#logger = logger
     this.#rejects = rejects
   }
 

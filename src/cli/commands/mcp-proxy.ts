@@ -7,6 +7,7 @@ import { creationNotice, openAuditLog } from '../../system.ts'
 import { type Cli, programName } from '../cli.ts'
 import { CliError, type ExitCode, UsageError } from '../failure.ts'
 import { type Act, integer } from '../flags.ts'
+import { intakeOf } from '../intake.ts'
 import { count } from '../text.ts'
 
 interface Options {
@@ -44,6 +45,7 @@ async function mcpProxy(cli: Cli, options: Options, [command, ...args]: readonly
     file,
     keys,
     onFailure,
+    prepare: await intakeOf(cli),
     closeOnExit: false,
     onCreate: created => tell(creationNotice(created)),
     onNotice: sentence => cli.say(sentence),
