@@ -38,7 +38,7 @@ import { verifyLog } from '../src/verify/log-verifier.ts'
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
-const pages = ['README.md', 'docs/format.md', 'docs/design.md', 'docs/threat-model.md']
+const pages = ['README.md', 'docs/format.md', 'docs/design.md', 'docs/threat-model.md', 'docs/seed.md']
 
 describe('the examples', () => {
   const examples = readdirSync(join(root, 'examples')).filter(name => name.endsWith('.ts'))
@@ -51,6 +51,23 @@ describe('the examples', () => {
     for (const name of examples) expect(readme).toContain(`(examples/${name})`)
     const program = /```ts\n([\s\S]*?)```/.exec(readme)?.[1]
     expect(program).toBe(read('examples/tamper.ts').replace("'../src/index.ts'", "'memmimic-audit'"))
+  })
+})
+
+describe('the benchmark page', () => {
+  it('says the machine, the durability and the method of its figures, and each goal as met or missed', () => {
+    const page = read('docs/benchmarks.md')
+    expect(page).toContain('a receipt means that the entry is committed and synced')
+    for (const said of ['| Processor |', '| File system |', '| fsync of 4 KiB written |', '| Node |']) {
+      expect(page).toContain(said)
+    }
+    const goals = [
+      ...page.matchAll(/^\| ([^|]+) \| (≤|≥) ([^|]+) \| ([\d.,]+)([^|]*) \| ([^|]*) \| (met|\*\*missed\*\*) \|$/gm),
+    ]
+    expect(goals.length).toBeGreaterThanOrEqual(14)
+    for (const [, what] of goals.filter(goal => goal[7] === '**missed**')) {
+      expect(page, 'what is missed is explained').toContain(`- **${what}**: `)
+    }
   })
 })
 
@@ -81,9 +98,9 @@ describe('the pages', () => {
   })
 
   it('name every flag as the command line knows it', async () => {
-    const commands = ['verify', 'checkpoint', 'show', 'export', 'mcp-proxy']
+    const commands = ['init', 'verify', 'checkpoint', 'show', 'export', 'mcp-proxy', 'config print', 'query', 'report']
     const helps = await Promise.all(
-      commands.map(name => run(process.execPath, [join(root, 'src/cli/main.ts'), name, '--help'])),
+      commands.map(name => run(process.execPath, [join(root, 'src/cli/main.ts'), ...name.split(' '), '--help'])),
     )
     const known = helps.map(({ stdout }) => stdout).join('')
     const used = pages.flatMap(page => [...read(page).matchAll(/(?<![\w-])--[a-z][a-z-]+/g)])

@@ -1,6 +1,6 @@
 /** The command line: what there is, and how a run of it ends. */
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { flushStdout, programName, watchStdout } from './cli.ts'
 import { registerAlerts } from './commands/alerts.ts'
 import { registerAppend } from './commands/append.ts'
@@ -18,6 +18,7 @@ import { registerMcpProxy } from './commands/mcp-proxy.ts'
 import { registerMetrics } from './commands/metrics.ts'
 import { registerMigrate } from './commands/migrate.ts'
 import { registerQuery } from './commands/query.ts'
+import { registerReport } from './commands/report.ts'
 import { registerRetention } from './commands/retention.ts'
 import { registerServe } from './commands/serve.ts'
 import { registerShow } from './commands/show.ts'
@@ -97,6 +98,7 @@ function build(outcome: Outcome): Command {
     registerCheckpoints,
     registerVerifyProof,
     registerExport,
+    registerReport,
     registerAlerts,
     registerRetention,
     registerHold,

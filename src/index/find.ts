@@ -5,7 +5,7 @@ import { idBytes, identityText } from './facts.ts'
 import { intersection, listOf, listOfAll, type Postings, union } from './postings.ts'
 import { codes, type ListName, type Meta, type Row, type Statements } from './schema.ts'
 import type { Terms } from './terms.ts'
-import { runsOf, textList } from './text-blocks.ts'
+import { runsOf, type TextSource, textList } from './text-blocks.ts'
 
 /** What a plan is made from. */
 export interface PlanContext {
@@ -26,6 +26,8 @@ export interface Plan {
   readonly numbers: Postings | undefined
   /** What to look at in the row; without, its number is enough. */
   readonly accepts: ((row: Row) => boolean) | undefined
+  /** Whether an entry that can be read is accepted by its number alone. */
+  readonly acceptsAll: boolean
   /** How many rows there are, where the file can count them by itself. */
   readonly count: (() => number) | undefined
 }
@@ -70,17 +72,16 @@ export function plan(filter: CompiledFilter, context: PlanContext): Plan | undef
 
   if (filter.ids !== undefined) lists.push({ list: listOfAll(seqsOf(filter.ids, context), direction) })
   const runs = meta.text === 1 ? runsOf(filter.fragments) : undefined
-  if (runs !== undefined)
-    lists.push({
-      list: textList(runs, (first, last) => sql.textBlocks.all(first, last) as [number, Uint8Array][], range),
-    })
-  // An unreadable entry meets no filter, and has no value that a list could name.
-  if (!isNamed) checks.push(row => row[2] !== 0)
+  if (runs !== undefined) lists.push({ list: textList(runs, textSource(sql), range) })
+  const others = checks.length === 0 ? undefined : [...checks]
+  // An unreadable entry meets no filter. It has no value that a list could name, and no text.
+  if (!isNamed && runs === undefined) checks.push(row => row[2] !== 0)
   const isCounted = lists.length === 0 && (isOrdered || checks.length === (areUsual ? 2 : 1))
   return {
     ...range,
     numbers: lists.length === 0 ? undefined : intersection(lists.map(({ list }) => list)),
     accepts: checks.length === 0 ? undefined : row => checks.every(check => check(row)),
+    acceptsAll: others === undefined,
     count: isCounted
       ? () => sql.countRows.get(low, high, masks.kind, masks.outcome, masks.securityLevel) as number
       : lists.length === 1 && checks.length === 0
@@ -96,6 +97,21 @@ export function search(sql: Statements, plan: Plan, limit: number, skip = 0): Ro
   for (const row of rowsOf(sql, plan)) {
     if (left-- > 0) continue
     found.push(row)
+    if (found.length >= limit) break
+  }
+  return found
+}
+
+/** The numbers of the rows of a plan. */
+export function searchSeqs(sql: Statements, plan: Plan, limit: number): number[] {
+  const { low, high, direction, numbers, accepts, acceptsAll } = plan
+  if (numbers === undefined && acceptsAll) {
+    return (direction === 1 ? sql.seqsUp : sql.seqsDown).all(low, high, Math.min(limit, 2 ** 50)) as number[]
+  }
+  if (numbers === undefined || accepts !== undefined) return search(sql, plan, limit).map(([seq]) => seq)
+  const found: number[] = []
+  for (let at = numbers.seek(direction === 1 ? low : high); at !== undefined; at = numbers.seek(at + direction)) {
+    found.push(at)
     if (found.length >= limit) break
   }
   return found
@@ -168,6 +184,13 @@ export function seqsOf(
     else for (let at = firstFrom(sql, since, size), to = firstFrom(sql, until + 1, size); at < to; at++) seqs.add(at)
   }
   return [...seqs].filter(seq => seq < size).sort((a, b) => a - b)
+}
+
+function textSource(sql: Statements): TextSource {
+  return {
+    blocks: (first, last) => sql.textBlocks.all(first, last) as [number, Uint8Array][],
+    seqs: (from, to) => sql.seqsUp.all(from, to, -1) as number[],
+  }
 }
 
 // Codes

@@ -19,7 +19,7 @@ import { type Connection, openSqliteFile, toAuditError } from '../store/sqlite-f
 import type { LogSource, StoredEntry } from '../store/store.ts'
 import { checkIndex } from './check.ts'
 import { type Facts, factsOf } from './facts.ts'
-import { countRows, firstFrom, plan, search, seqsOf } from './find.ts'
+import { countRows, firstFrom, plan, search, searchSeqs, seqsOf } from './find.ts'
 import { clean, letGo } from './removal.ts'
 import { Rows } from './rows.ts'
 import {
@@ -84,7 +84,7 @@ export interface FindOptions {
   /** Goes on behind this number, in the given order. */
   readonly after?: number | undefined
   /** How many are left out at the beginning; 0 unless given. */
-  readonly skip?: number
+  readonly skip?: number | undefined
   readonly limit: number
   readonly order: 'asc' | 'desc'
   /** Answers as of this size of the log: the head's, unless given. */
@@ -231,12 +231,23 @@ export class LogIndex {
     })
   }
 
-  /** The row of an entry. */
-  row(seq: number): Promise<EntryRow | undefined> {
-    return this.#read(undefined, () => {
-      const row = this.#sql.row.get(seq) as Row | undefined
-      return row === undefined || row[2] === 0 ? undefined : this.#decode(row)
+  /** The numbers of the rows that {@link find} finds: for whoever looks at the entries anyway. */
+  findSeqs(filter: CompiledFilter, { after, skip = 0, limit, order, size }: FindOptions): Promise<number[]> {
+    return this.#read(size, (meta, end) => {
+      const found = plan(filter, { sql: this.#sql, terms: this.#terms, meta, size: end, after, order })
+      return found === undefined ? [] : searchSeqs(this.#sql, found, skip + limit).slice(skip)
     })
+  }
+
+  /** The rows of entries, in their order; those that are not there are left out. */
+  async rows(seqs: readonly number[], size?: number): Promise<EntryRow[]> {
+    if (seqs.length === 0) return []
+    return await this.#read(size, () =>
+      seqs.flatMap(seq => {
+        const row = this.#sql.row.get(seq) as Row | undefined
+        return row === undefined || row[2] === 0 ? [] : [this.#decode(row)]
+      }),
+    )
   }
 
   /** The number of the entry with an id. */

@@ -158,6 +158,8 @@ export const sql = {
   row: `SELECT ${columns} FROM entry WHERE seq = ?`,
   rowsUp: `SELECT ${columns} FROM entry WHERE seq >= ? AND seq <= ? ORDER BY seq LIMIT ?`,
   rowsDown: `SELECT ${columns} FROM entry WHERE seq >= ? AND seq <= ? ORDER BY seq DESC LIMIT ?`,
+  seqsUp: 'SELECT seq FROM entry WHERE seq >= ? AND seq <= ? AND kind > 0 ORDER BY seq LIMIT ?',
+  seqsDown: 'SELECT seq FROM entry WHERE seq >= ? AND seq <= ? AND kind > 0 ORDER BY seq DESC LIMIT ?',
   /** Masks: bit n stands for the code n. */
   countRows: `SELECT count(*) FROM entry WHERE seq >= ? AND seq <= ? AND kind > 0
     AND (? >> kind) & 1 AND (? >> outcome) & 1 AND (? >> level) & 1`,
@@ -223,6 +225,8 @@ export function statements(db: Connection) {
     row: db.prepare(sql.row).raw(),
     rowsUp: db.prepare(sql.rowsUp).raw(),
     rowsDown: db.prepare(sql.rowsDown).raw(),
+    seqsUp: db.prepare(sql.seqsUp).pluck(),
+    seqsDown: db.prepare(sql.seqsDown).pluck(),
     countRows: db.prepare(sql.countRows).pluck(),
     timeFrom: db.prepare(sql.timeFrom).pluck(),
     firstTime: db.prepare(sql.firstTime).pluck(),

@@ -15,7 +15,7 @@ import { saltLength } from '../core/sealed.ts'
 import { foldCase, notTexts } from '../core/search-text.ts'
 import { readLeaf } from '../core/view.ts'
 import type { LogSource, StoredEntry } from '../store/store.ts'
-import type { Postings } from './postings.ts'
+import { listOfAll, type Postings } from './postings.ts'
 
 /** Entries in a block. */
 export const blockWidth = 32
@@ -251,27 +251,42 @@ function mayHold(bits: Uint8Array, wanted: WantedRuns): boolean {
 /** Blocks that are read in one go. */
 const window = 64
 
-/** The numbers in blocks that may hold what is wanted: an unfinished block may hold anything. */
+/** What a search in texts reads, between two numbers, both inclusive and ascending. */
+export interface TextSource {
+  blocks(first: number, last: number): readonly (readonly [block: number, bits: Uint8Array])[]
+  /** The entries there are. */
+  seqs(from: number, to: number): readonly number[]
+}
+
+/** The numbers in blocks that may hold what is wanted: a block without bits, such as the unfinished one, may hold anything. */
 export function textList(
   wanted: WantedRuns,
-  read: (first: number, last: number) => [block: number, bits: Uint8Array][],
+  source: TextSource,
   { low, high, direction }: { low: number; high: number; direction: 1 | -1 },
 ): Postings {
   /** The blocks that were read last, and those among them that hold nothing. */
   let held = { first: 0, last: -1 }
   let empty = new Set<number>()
+  /** The block that was looked into last, and what is in it. */
+  let block = -1
+  let numbers = listOfAll([], direction)
   return {
     seek(target) {
       for (let at = target; low <= at && at <= high; ) {
-        const block = Math.floor(at / blockWidth)
-        if (block < held.first || block > held.last) {
-          held =
-            direction === 1 ? { first: block, last: block + window - 1 } : { first: block - window + 1, last: block }
-          const blocks = read(held.first, held.last)
+        const here = Math.floor(at / blockWidth)
+        const start = here * blockWidth
+        if (here < held.first || here > held.last) {
+          held = direction === 1 ? { first: here, last: here + window - 1 } : { first: here - window + 1, last: here }
+          const blocks = source.blocks(held.first, held.last)
           empty = new Set(blocks.filter(([, bits]) => !mayHold(bits, wanted)).map(([number]) => number))
         }
-        if (!empty.has(block)) return at
-        at = direction === 1 ? (block + 1) * blockWidth : block * blockWidth - 1
+        if (!empty.has(here)) {
+          if (here !== block) numbers = listOfAll(source.seqs(start, start + blockWidth - 1), direction)
+          block = here
+          const found = numbers.seek(at)
+          if (found !== undefined) return low <= found && found <= high ? found : undefined
+        }
+        at = direction === 1 ? start + blockWidth : start - 1
       }
       return undefined
     },

@@ -18,6 +18,7 @@ import type {
   ControlAct,
   NamedCount,
   OpenIntent,
+  OperationCount,
   TimelineBucket,
   Top,
 } from '../trail/tally.ts'
@@ -197,7 +198,7 @@ export interface AuditReport {
 
   // What else there is depends on the type of the report.
   readonly timeline?: { readonly widthMs: number; readonly buckets: readonly TimelineBucket[]; readonly query: string }
-  readonly operationsSummary?: Table<ActionCount>
+  readonly operationsSummary?: Table<OperationCount>
   readonly componentsSummary?: Table<ActionCount>
   readonly toolsSummary?: Table<ActionCount>
   readonly actorsSummary?: Table<ActorCount>

@@ -10,7 +10,7 @@ import { type CompiledFilter, type IndexedField, type IndexedValues, indexedFiel
 import { badInput, pathOf } from '../core/json.ts'
 import { formatTime, type Micros, parseTime } from '../core/time.ts'
 import type { EntryView } from '../core/view.ts'
-import type { EntryRow, LogIndex } from '../index/log-index.ts'
+import type { LogIndex } from '../index/log-index.ts'
 import type { LogSource } from '../store/store.ts'
 import type { OutcomeCounts } from './tally.ts'
 
@@ -79,8 +79,8 @@ const mostBuckets = 10_000
 export interface AggregatesOptions {
   readonly log: Pick<LogSource, 'head'>
   readonly index: LogIndex
-  /** Gives the entries of rows, those that match. */
-  readonly matching: (filter: CompiledFilter, rows: readonly EntryRow[]) => Promise<EntryView[]>
+  /** Gives the entries with these numbers that match. */
+  readonly matching: (filter: CompiledFilter, seqs: readonly number[]) => Promise<EntryView[]>
 }
 
 export class Aggregates {
@@ -159,10 +159,10 @@ export class Aggregates {
     const limit = 256
     let count = 0
     for (let after: number | undefined; ; ) {
-      const rows = await index.find(filter, { after, limit, order: 'asc', size })
-      count += (await matching(filter, rows)).length
-      if (rows.length < limit) return count
-      after = rows.at(-1)!.seq
+      const seqs = await index.findSeqs(filter, { after, limit, order: 'asc', size })
+      count += (await matching(filter, seqs)).length
+      if (seqs.length < limit) return count
+      after = seqs.at(-1)!
     }
   }
 
@@ -172,7 +172,8 @@ export class Aggregates {
     const { all, enough } = isRest ? entryEffort : rowEffort
     const samples: Sample[] = []
     for (const { candidates, looked, rows } of await index.sample(filter, { size, times, all, enough })) {
-      const hits = isRest ? await matching(filter, rows) : rows
+      const seqs = isRest ? rows.map(({ seq }) => seq) : []
+      const hits = isRest ? await matching(filter, seqs) : rows
       samples.push({
         candidates,
         looked,

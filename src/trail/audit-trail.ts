@@ -43,8 +43,8 @@ export interface AuditTrailOptions {
    * for a check to say.
    */
   readonly onUnreadable?: (seq: number, problem: string) => void | Promise<void>
-  /** Given the entries of an answer before it is given. */
-  readonly onRead?: (entries: readonly ReadEntry[]) => Promise<void>
+  /** Given the entries of an answer before it is given, and as of which size of the log the index found them, if it did. */
+  readonly onRead?: (entries: readonly ReadEntry[], size: number | undefined) => Promise<void>
 }
 
 /** Entries that are looked at in one go while a page is filled. */
@@ -64,24 +64,34 @@ export class AuditTrail {
     this.#index = index
     this.#onUnreadable = options.onUnreadable ?? (() => {})
     this.#onRead = options.onRead ?? (async () => {})
-    const matching = async (filter: CompiledFilter, rows: readonly ListRow[]) =>
-      (await this.#matching(filter, rows)).map(viewOf)
+    const matching = async (filter: CompiledFilter, seqs: readonly number[]) =>
+      (await this.#matching(filter, seqs)).map(viewOf)
     this.#aggregates = new Aggregates({ log, index, matching })
   }
 
   /** Whole entries that match. Each was held against the filter itself, whatever the index says. */
   async query(filter: CompiledFilter, page: PageOptions): Promise<EntryView[]> {
-    const entries = await this.#collect(filter, page, async rows => await this.#matching(filter, rows))
-    await this.#onRead(entries)
+    const size = await this.#size()
+    const entries = await this.#collect(filter, page, size)
+    await this.#onRead(entries, size)
     return entries.map(viewOf)
   }
 
   /** The rows of what matches. Reads no entry, unless the filter asks for what only the entry can answer. */
   async list(filter: CompiledFilter, page: PageOptions): Promise<ListRow[]> {
-    return await this.#collect(filter, page, async rows => {
-      if (filter.rest.length === 0) return rows
-      return (await this.#matching(filter, rows)).map(({ row }) => row)
-    })
+    const size = await this.#size()
+    if (filter.rest.length > 0) {
+      return await this.#index.rows((await this.#collect(filter, page, size)).map(seqOf), size)
+    }
+    const { limit, order } = page
+    const out: ListRow[] = []
+    for (let { after, skip } = page; out.length < limit; skip = 0, after = out.at(-1)!.seq) {
+      const wanted = Math.min(limit - out.length, stretch)
+      const rows = await this.#index.find(filter, { after, skip, limit: wanted, order, size })
+      out.push(...rows)
+      if (rows.length < wanted) break
+    }
+    return out
   }
 
   /** How many entries match. */
@@ -112,7 +122,7 @@ export class AuditTrail {
       await this.#onUnreadable(stored.seq, problem)
       throw new AuditError('damaged', `entry ${stored.seq} cannot be read: ${problem}; run verify`)
     }
-    await this.#onRead([{ stored, view }])
+    await this.#onRead([{ stored, view }], undefined)
     return { ...view, disclosures }
   }
 
@@ -125,56 +135,51 @@ export class AuditTrail {
   /** The intents that no later outcome names, oldest first. */
   async openIntents(): Promise<EntryView[]> {
     await this.#index.catchUp()
-    return (await this.#open(this.#index.openIntents())).map(viewOf)
+    return (await this.#open(this.#index.openIntents().map(({ seq }) => seq))).map(viewOf)
   }
 
-  /** Finds rows and keeps what `keep` keeps of them, until the page is full. */
-  async #collect<T>(
+  async #size(): Promise<number> {
+    return (await this.#log.head())?.size ?? 0
+  }
+
+  /** Looks at what the index finds until the page is full. */
+  async #collect(
     filter: CompiledFilter,
     { limit, after, skip = 0, order }: PageOptions,
-    keep: (rows: ListRow[]) => Promise<T[]>,
-  ): Promise<T[]> {
-    const size = (await this.#log.head())?.size ?? 0
+    size: number,
+  ): Promise<ReadEntry[]> {
     const isIndexed = filter.rest.length === 0
-    const out: T[] = []
+    const out: ReadEntry[] = []
     let last = after
     let left = skip
     while (out.length < limit) {
       const wanted = isIndexed ? Math.min(limit - out.length, stretch) : stretch
-      const rows = await this.#index.find(filter, {
-        after: last,
-        skip: isIndexed ? left : 0,
-        limit: wanted,
-        order,
-        size,
-      })
+      const found = { after: last, skip: isIndexed ? left : 0, limit: wanted, order, size }
+      const seqs = await this.#index.findSeqs(filter, found)
       if (isIndexed) left = 0
-      for (const kept of await keep(rows)) {
+      for (const entry of await this.#matching(filter, seqs)) {
         if (left > 0) left--
-        else if (out.length < limit) out.push(kept)
+        else if (out.length < limit) out.push(entry)
       }
-      if (rows.length < wanted) break
-      last = rows.at(-1)!.seq
+      if (seqs.length < wanted) break
+      last = seqs.at(-1)!
     }
     return out
   }
 
-  async #matching(filter: CompiledFilter, rows: readonly ListRow[]): Promise<Required<ReadEntry>[]> {
-    return (await this.#open(rows, quickLook(filter))).filter(({ view }) => filter.matches(view))
+  async #matching(filter: CompiledFilter, seqs: readonly number[]): Promise<ReadEntry[]> {
+    return (await this.#open(seqs, quickLook(filter))).filter(({ view }) => filter.matches(view))
   }
 
-  /** The entries of rows, in their order; neighbours are read together, and what is seen not to match is not opened. */
-  async #open(
-    rows: readonly ListRow[],
-    mayMatch: (stored: StoredEntry) => boolean = () => true,
-  ): Promise<Required<ReadEntry>[]> {
-    const seqs = rows.map(({ seq }) => seq).sort((a, b) => a - b)
-    const wanted = new Set(seqs)
-    const opened = new Map<number, { stored: StoredEntry; view: EntryView }>()
-    for (let i = 0; i < seqs.length; ) {
-      const from = seqs[i]!
+  /** Entries in the order of their numbers as given; neighbours are read together, and what cannot match is not opened. */
+  async #open(seqs: readonly number[], mayMatch: (stored: StoredEntry) => boolean = () => true): Promise<ReadEntry[]> {
+    const ordered = seqs.toSorted((a, b) => a - b)
+    const wanted = new Set(ordered)
+    const opened = new Map<number, ReadEntry>()
+    for (let i = 0; i < ordered.length; ) {
+      const from = ordered[i]!
       let to = from
-      while (i < seqs.length && seqs[i]! - to <= nearby) to = seqs[i++]!
+      while (i < ordered.length && ordered[i]! - to <= nearby) to = ordered[i++]!
       for await (const some of this.#log.entries(from, to + 1)) {
         for (const stored of some) {
           if (!wanted.delete(stored.seq) || !mayMatch(stored)) continue
@@ -185,10 +190,7 @@ export class AuditTrail {
       }
     }
     for (const seq of wanted) await this.#onUnreadable(seq, 'it is not in the log')
-    return rows.flatMap(row => {
-      const entry = opened.get(row.seq)
-      return entry === undefined ? [] : [{ ...entry, row }]
-    })
+    return seqs.flatMap(seq => opened.get(seq) ?? [])
   }
 
   async #stored(seqOrId: number | string): Promise<StoredEntry | undefined> {
@@ -202,4 +204,8 @@ export class AuditTrail {
 
 function viewOf({ view }: ReadEntry): EntryView {
   return view
+}
+
+function seqOf({ view }: ReadEntry): number {
+  return view.seq
 }

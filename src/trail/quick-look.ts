@@ -30,5 +30,5 @@ function longestPiece(fragment: string): string {
 }
 
 function lowerBytes(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice().toLowerCase()
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1').toLowerCase()
 }

@@ -16,18 +16,17 @@ import type { LogReader, StoredEntry } from '../store/store.ts'
 import { Declared } from '../verify/declared.ts'
 import type { EntrySource } from '../verify/entry-check.ts'
 
-/** An entry as it was read, and the row by which it was found. */
+/** An entry as it was read. */
 export interface ReadEntry {
   readonly stored: StoredEntry
   readonly view: EntryView
-  readonly row?: EntryRow
 }
 
 export interface ReadCheckOptions {
   readonly log: LogReader
   /** The tiles of the log, full ones kept. */
   readonly tiles: Pick<LogReader, 'tile'>
-  readonly index: Pick<LogIndex, 'row'>
+  readonly index: Pick<LogIndex, 'rows'>
   readonly entries: EntrySource
   readonly onFinding: (finding: Finding) => void
 }
@@ -40,12 +39,21 @@ export class ReadCheck {
     this.#options = options
   }
 
-  /** Checks entries that are about to be returned, and tells what is wrong with them. */
-  async check(entries: readonly ReadEntry[]): Promise<void> {
-    for (const { stored, view, row } of entries) {
+  /**
+   * Checks entries that are about to be returned, and tells what is wrong with them.
+   *
+   * @param size as of which size of the log the index found them; without, they were not found by it
+   */
+  async check(entries: readonly ReadEntry[], size: number | undefined): Promise<void> {
+    const seqs = size === undefined ? [] : entries.map(({ view }) => view.seq)
+    const rows = new Map((await this.#options.index.rows(seqs, size)).map(row => [row.seq, row]))
+    for (const { stored, view } of entries) {
+      const { seq } = view
       const isSound = (await this.#isKept(view)) && (await this.#areOpened(stored, view))
-      if (!isSound) await this.suspect(view.seq)
-      if (row !== undefined && !isSame(row, view)) await this.#compareAgain(view.seq)
+      if (!isSound) await this.suspect(seq)
+      const row = rows.get(seq)
+      const isAsFound = size === undefined || (row !== undefined && isSame(row, view))
+      if (!isAsFound) await this.#compareAgain(seq)
     }
   }
 
@@ -91,11 +99,11 @@ export class ReadCheck {
     const { log, index, onFinding } = this.#options
     for (let tries = 0; tries < 3; tries++) {
       const before = (await log.head())?.size
-      const row = await index.row(seq)
+      const [row] = await index.rows([seq], before)
       let view: EntryView | undefined
       for await (const some of log.entries(seq, seq + 1)) for (const stored of some) view = openEntry(stored).view
       if ((await log.head())?.size !== before) continue
-      if (row === undefined || view === undefined || isSame(row, view)) return
+      if (view === undefined || (row !== undefined && isSame(row, view))) return
       const message = `the index says of entry ${seq} what the entry does not`
       onFinding(finding('index_mismatch', message, { seq, id: view.id }))
       return

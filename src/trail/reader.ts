@@ -205,7 +205,10 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
   })
   const reads = onFinding && new ReadCheck({ log: opened, tiles, index, entries, onFinding })
   const trail = new AuditTrail(opened, index, {
-    ...(reads && { onRead: read => checked(reads.check(read)), onUnreadable: seq => checked(reads.suspect(seq)) }),
+    ...(reads && {
+      onRead: (read, size) => checked(reads.check(read, size)),
+      onUnreadable: seq => checked(reads.suspect(seq)),
+    }),
   })
   let newest: { note: string; size: number } | undefined
   let following: Promise<void> | undefined

@@ -354,7 +354,7 @@ export async function walk(
     ...(signal && { signal }),
     onLeaf(leaf, content) {
       const time = parseTime(leaf.time)!
-      if (since <= time && time <= until) tally.add(leaf, content)
+      if (since <= time && time <= until) tally.add(leaf, time, content)
     },
   })
   return { report, tally: tally.state(), hasLostEnds: tally.hasLostEnds }

@@ -2,6 +2,7 @@
  * Counts what happened in a stretch of entries, one after the other, in memory that does not grow with their number:
  * tables name so many values at most, and what they leave out is counted.
  */
+import { fromUtf8, utf8 } from '../core/bytes.ts'
 import {
   type Actor,
   type Kind,
@@ -13,8 +14,9 @@ import {
   securityLevels,
 } from '../core/entry.ts'
 import { countIn, parseRanges } from '../core/ranges.ts'
-import { formatTime, type Micros, parseTime } from '../core/time.ts'
-import { identitiesOf, readContent, readJson } from '../core/view.ts'
+import { saltLength } from '../core/sealed.ts'
+import { formatTime, type Micros } from '../core/time.ts'
+import { identitiesOf, readJson } from '../core/view.ts'
 import { Sketch, type SketchState, type Statistics } from './sketch.ts'
 
 /** Different values that are counted each for itself; fewer where quantiles are kept of each, 8 KB. */
@@ -45,6 +47,9 @@ export interface NamedCount {
 
 export interface ActionCount extends NamedCount {
   readonly outcomes: OutcomeCounts
+}
+
+export interface OperationCount extends ActionCount {
   /** Of `performanceMetrics.durationMs`, milliseconds, where the entries have it. */
   readonly duration?: Statistics
 }
@@ -103,7 +108,7 @@ export interface Counts {
   readonly actions: {
     readonly entries: number
     readonly outcomes: OutcomeCounts
-    readonly operations: Top<ActionCount>
+    readonly operations: Top<OperationCount>
     readonly components: Top<ActionCount>
     /** By the attribute `gen_ai.tool.name`. */
     readonly tools: Top<ActionCount>
@@ -166,9 +171,9 @@ export interface TallyState {
 /** How many values each table tells apart. */
 const tableSizes = {
   operations: maxMeasured,
-  components: maxMeasured,
-  tools: maxMeasured,
   metrics: maxMeasured,
+  components: maxValues,
+  tools: maxValues,
   actors: maxValues,
   principals: maxValues,
   flags: maxValues,
@@ -229,8 +234,11 @@ export class Tally {
     return this.#foreignEnds.length >= maxForeignEnds
   }
 
-  /** @param content what is kept of the sealed values of the entry */
-  add(leaf: Leaf, content: Uint8Array): void {
+  /**
+   * @param time of the entry
+   * @param content what is kept of its sealed values
+   */
+  add(leaf: Leaf, time: Micros, content: Uint8Array): void {
     const numbers = this.#numbers
     const tables = this.#tables
     numbers.entries++
@@ -241,27 +249,26 @@ export class Tally {
     const who = this.#sealed(leaf, content)
     this.#intent(leaf)
     if (leaf.kind === 'control') this.#act(leaf, who)
-    else this.#action(leaf, who)
+    else this.#action(leaf, time, who)
   }
 
-  #action(leaf: Leaf, who: readonly string[] | undefined): void {
+  #action(leaf: Leaf, time: Micros, who: readonly string[] | undefined): void {
     const tables = this.#tables
     const outcome = leaf.outcome === undefined ? noOutcome : outcomes.indexOf(leaf.outcome)
     const { performanceMetrics } = leaf
-    const duration = performanceMetrics?.durationMs
     this.#numbers.actions++
     this.#outcomes[outcome]!++
-    tables.operations.add(leaf.operation, outcome, duration)
-    tables.components.add(leaf.component, outcome, duration)
+    tables.operations.add(leaf.operation, outcome, performanceMetrics?.durationMs)
+    tables.components.add(leaf.component, outcome)
     const tool = leaf.attributes?.['gen_ai.tool.name']
-    if (typeof tool === 'string') tables.tools.add(tool, outcome, duration)
+    if (typeof tool === 'string') tables.tools.add(tool, outcome)
     for (const name in performanceMetrics) tables.metrics.add(name, outcome, performanceMetrics[name])
     if (who?.[0] !== undefined) tables.actors.add(who[0], outcome)
     else if (leaf.sealed?.actor === undefined) this.#numbers.withoutActor++
     else this.#numbers.actorsGone++
     if (who?.[1] !== undefined) tables.principals.add(who[1], outcome)
     // The time of an entry that was changed may be any: it counts at the nearer end.
-    const bucket = Math.min(Math.max(this.#bucketOf(parseTime(leaf.time)!), this.#begin), this.#end)
+    const bucket = Math.min(Math.max(this.#bucketOf(time), this.#begin), this.#end)
     this.#timeline[bucket - this.#begin]![outcome]!++
   }
 
@@ -315,20 +322,14 @@ export class Tally {
     for (const _ in sealed) committed++
     let there = 0
     let who: readonly string[] | undefined
-    readContent(
-      content,
-      (_, json) => {
-        who ??= identities(json)
-        return undefined
-      },
-      name => {
-        if (Object.hasOwn(sealed, name)) there++
-        return name === 'actor' && sealed.actor !== undefined
-      },
-    )
+    for (let at = 0; at + 4 <= content.length; there++) {
+      const start = at + 4
+      at = start + content[at]! * 0x1000000 + ((content[at + 1]! << 16) | (content[at + 2]! << 8) | content[at + 3]!)
+      if (who === undefined && isActor(content, start)) who = identities(content.subarray(start + actorAt, at))
+    }
     this.#numbers.sealedValues += committed
     this.#numbers.sealedValuesGone += Math.max(0, committed - there)
-    return who
+    return sealed.actor === undefined ? undefined : who
   }
 
   state(): TallyState {
@@ -523,7 +524,7 @@ function outcomesOf(values: readonly number[]): OutcomeCounts {
   return named([...outcomes, 'none'] as const, values)
 }
 
-function cellOf({ entries, outcomes, sketch }: Cell): Omit<ActionCount, 'name'> {
+function cellOf({ entries, outcomes, sketch }: Cell): Omit<OperationCount, 'name'> {
   const duration = sketch?.statistics()
   return { entries, outcomes: outcomesOf(outcomes), ...(duration && { duration }) }
 }
@@ -555,11 +556,22 @@ function forgetOldest(operation: string, acts: ControlAct[]): void {
   if (acts.length > 2 * most) acts.splice(0, acts.length - most)
 }
 
+/** `actor` and the zero byte behind it, as they stand in a preimage behind the domain byte and the salt. */
+const actorName = utf8('actor\0')
+const nameAt = 1 + saltLength
+const actorAt = nameAt + actorName.length
+
+function isActor(content: Uint8Array, start: number): boolean {
+  for (let i = 0; i < actorName.length; i++) if (content[start + nameAt + i] !== actorName[i]) return false
+  return true
+}
+
 /** The same few actors come again and again. */
 const known = new Map<string, readonly string[]>()
 
-/** Actor and principal, each as a text in which no type can run into an id. */
-function identities(json: string): readonly string[] {
+/** Actor and principal, each as a text in which no type can run into an id. What is no JSON names nobody. */
+function identities(bytes: Uint8Array): readonly string[] {
+  const json = fromUtf8(bytes) ?? ''
   let texts = known.get(json)
   if (texts === undefined) {
     texts = identitiesOf(readJson(json)).map(({ type, id }) => JSON.stringify([type, id]))

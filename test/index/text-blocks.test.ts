@@ -6,7 +6,7 @@ import { compileFilter, type EntryFilter } from '../../src/core/filter.ts'
 import { canonicalize } from '../../src/core/json.ts'
 import { formatContent, formatPreimage } from '../../src/core/sealed.ts'
 import { openEntry } from '../../src/core/view.ts'
-import { bitsOf, blockWidth, runsOf, TextBlocks, textList } from '../../src/index/text-blocks.ts'
+import { bitsOf, blockWidth, runsOf, TextBlocks, type TextSource, textList } from '../../src/index/text-blocks.ts'
 import type { StoredEntry } from '../../src/store/store.ts'
 
 const hash = '0'.repeat(64)
@@ -33,12 +33,20 @@ function stored(seq: number, sealed: Record<string, unknown>, members: object = 
   return { seq, leaf: utf8(canonicalize(leaf)), content: formatContent(preimages) }
 }
 
+/** Blocks of which every entry is there. */
+function sourceOf(blocks: readonly (readonly [number, Uint8Array])[]): TextSource {
+  return {
+    blocks: (first, last) => blocks.filter(([block]) => first <= block && block <= last),
+    seqs: (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i),
+  }
+}
+
 /** Whether a block of one entry is looked into. */
 function isLookedInto(entry: StoredEntry, filter: EntryFilter, length = defaultLength(entry)): boolean {
   const wanted = runsOf(compileFilter(filter).fragments)
   if (wanted === undefined) return true
   const bits = bitsOf([entry], length)
-  const list = textList(wanted, () => [[0, bits]], { low: 0, high: blockWidth - 1, direction: 1 })
+  const list = textList(wanted, sourceOf([[0, bits]]), { low: 0, high: blockWidth - 1, direction: 1 })
   return list.seek(0) === 0
 }
 
@@ -120,7 +128,8 @@ describe('a block of texts', () => {
 
   test('of a length that is none, or with too much in it, rules out nothing', () => {
     const wanted = runsOf([['graz']])!
-    const seek = (bits: Uint8Array) => textList(wanted, () => [[0, bits]], { low: 0, high: 31, direction: 1 }).seek(0)
+    const seek = (bits: Uint8Array) =>
+      textList(wanted, sourceOf([[0, bits]]), { low: 0, high: 31, direction: 1 }).seek(0)
     expect(seek(new Uint8Array(4))).toBeUndefined()
     for (const length of [0, 1, 2, 6, 2 ** 15]) expect(seek(new Uint8Array(length))).toBe(0)
     const random = stored(0, {
@@ -134,12 +143,11 @@ test('a list goes over the blocks that may hold something, upwards and downwards
   const full = bitsOf([stored(0, { note: 'graz' })], 256)
   const none = bitsOf([stored(0, { note: 'linz' })], 256)
   const blocks: [number, Uint8Array][] = Array.from({ length: 200 }, (_, i) => [i, i % 90 === 3 ? full : none])
-  const read = (first: number, last: number) => blocks.filter(([block]) => first <= block && block <= last)
   const size = 200 * blockWidth + 5
   const inBlocks = [3, 93, 183].flatMap(block => Array.from({ length: blockWidth }, (_, i) => block * blockWidth + i))
   const expected = [...inBlocks, ...Array.from({ length: 5 }, (_, i) => 200 * blockWidth + i)]
   for (const direction of [1, -1] as const) {
-    const list = textList(runsOf([['graz']])!, read, { low: 0, high: size - 1, direction })
+    const list = textList(runsOf([['graz']])!, sourceOf(blocks), { low: 0, high: size - 1, direction })
     const found: number[] = []
     let at = direction === 1 ? 0 : size - 1
     for (let next = list.seek(at); next !== undefined; next = list.seek(at)) {

@@ -345,7 +345,10 @@ test('a flood of different names is counted in memory that does not grow, and hi
   })
   const [one, other] = [tally(), tally()]
   const count = 60_000
-  for (let i = 0; i < count; i++) (i < count / 2 ? one : other).add(leaf(i), new Uint8Array(0))
+  for (let i = 0; i < count; i++) {
+    const entry = leaf(i)
+    ;(i < count / 2 ? one : other).add(entry, parseTime(entry.time)!, new Uint8Array(0))
+  }
   one.absorb(other.state())
   const { actions, complianceFlags, control, entries } = one.counts(5)
   expect(entries).toBe(count)

@@ -18,7 +18,7 @@ interface Options {
 export function registerErase(program: Command, act: Act): void {
   program
     .command('erase')
-    .description('erases what the log holds of one person; every hash and every proof stays as it is')
+    .description('erase what the log holds of one person; every hash and every proof stays as it is')
     .requiredOption('--subject <id>', 'the id of the person, alone or as type:id')
     .option('--path <field>', 'where else an id stands; else as configured, else userContext.userId', repeated)
     .option('--dry-run', 'say what would go, and change nothing')

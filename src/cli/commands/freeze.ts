@@ -11,12 +11,12 @@ interface Options {
 export function registerFreeze(program: Command, act: Act): void {
   program
     .command('freeze')
-    .description('the log takes no entries but those about itself, in every process, until it is lifted')
+    .description('let the log take no entries but those about itself, in every process, until it is lifted')
     .option('--reason <text>', 'why; sealed')
     .action(act((cli, options: Options) => record(cli, 'log.frozen', options)))
   program
     .command('unfreeze')
-    .description('the log takes entries again')
+    .description('let the log take entries again')
     .option('--reason <text>', 'why; sealed')
     .action(act((cli, options: Options) => record(cli, 'log.unfrozen', options)))
 }

@@ -14,7 +14,7 @@ interface Options {
 export function registerRetention(program: Command, act: Act): void {
   program
     .command('retention')
-    .description('lets go of content whose period is over, on record; a legal hold keeps what it covers')
+    .description('let go of content whose period is over, on record; a legal hold keeps what it covers')
     .addArgument(new Argument('<what>', 'what to do').choices(['run']))
     .option('--dry-run', 'say what would go, and change nothing')
     .option('--days <n>', 'the period where no rule is about an entry; else as configured, else 90', integer(1))
