@@ -59,4 +59,6 @@ assert.match(readFileSync(`${folder.path}/audit.csv`, 'utf8'), /likes window sea
 
 const { status, metrics, openAlerts } = await system.getSystemStatus()
 assert.deepEqual([status, openAlerts, metrics.currentHealthScore], ['healthy', 0, 100])
-console.log(`${status}: ${auditSummary.totalEntries} entries; the export with the digest ${digest} is entry ${receipt?.seq}`)
+console.log(
+  `${status}: ${auditSummary.totalEntries} entries; the export with the digest ${digest} is entry ${receipt?.seq}`,
+)

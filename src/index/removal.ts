@@ -157,18 +157,23 @@ function blocksOf(entries: readonly Range[], before: number): Range[] {
 
 /**
  * Takes away the last of what was let go: the write-ahead log, where its pages stand as they were, and after an erasure the
- * index over the hashes of terms, whose pages may have been split since. What cannot be done while another process reads
- * is done by whoever comes by next.
+ * index over the hashes of terms, whose pages may have been split since. What cannot be done while another process is at
+ * work is done by whoever comes by next.
  */
 export function clean(db: Connection, sql: Statements, remains: number): void {
   forgetActors()
-  if (remains >= remainsOfErasure) {
-    db.exec('REINDEX term_hash')
-    sql.setRemains.run(remainsOfPruning)
-  }
   const timeout = db.pragma('busy_timeout', { simple: true }) as number
   db.pragma('busy_timeout=0')
-  const isBusy = db.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) === 1
-  db.pragma(`busy_timeout=${timeout}`)
-  if (!isBusy) sql.setRemains.run(0)
+  try {
+    if (remains >= remainsOfErasure) {
+      db.exec('REINDEX term_hash')
+      sql.setRemains.run(remainsOfPruning)
+    }
+    const isBusy = db.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) === 1
+    if (!isBusy) sql.setRemains.run(0)
+  } catch (error) {
+    if (!String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')) throw error
+  } finally {
+    db.pragma(`busy_timeout=${timeout}`)
+  }
 }

@@ -197,6 +197,22 @@ describe('content that is gone', () => {
     await expectAsRebuilt(one)
   })
 
+  test('is gone from the write-ahead log as soon as nobody reads in it any more', async () => {
+    await append(300, i => person(i))
+    const index = openIndex()
+    await index.catchUp()
+    const other = new Database(file)
+    other.exec('BEGIN; SELECT count(*) FROM entry')
+    await remove('subject.erased', [[1, 300]])
+    await index.catchUp()
+    expect(traces('marker')).not.toEqual([])
+    expect((await rows(index))[1]).toEqual([])
+    other.close()
+    await index.catchUp()
+    expect(traces('marker')).toEqual([])
+    await expectAsRebuilt(index)
+  })
+
   test('is let go once more where that was interrupted', async () => {
     await append(2500, i => person(i))
     const index = openIndex()
