@@ -194,7 +194,7 @@ export async function hostCost(bench: Bench): Promise<Measured> {
 let turn: Promise<void> | undefined
 
 /** An append that costs nothing and answers in the next turn. */
-function callersAlone(i: number): Promise<void> {
+export function callersAlone(i: number): Promise<void> {
   entryAt(i)
   turn ??= new Promise(resolve =>
     setImmediate(() => {

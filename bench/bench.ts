@@ -23,6 +23,13 @@ export interface Sizes {
   readonly queries: number
   /** Entries that the command line takes in; none in a quick run. */
   readonly ingest: number | undefined
+  /** Entries in one round of the race of the switches. */
+  readonly switched: number
+  readonly switchedRounds: number
+  /** Single entries that are verified in a log. */
+  readonly checks: number
+  /** What a detector or a metric has seen before it is measured once more. */
+  readonly history: number
 }
 
 export interface Bench {
@@ -49,6 +56,17 @@ export interface Figures {
   diskVsJson: number
   ingestPeakMegabytes: number
   ingestGrowth: number
+  // The system on top
+  systemGroupVsPlainTable: number
+  systemSingleP50VsPlainTable: number
+  entryCheckP95Ms: number
+  chainOf100P95Ms: number
+  detectorMicros: number
+  detectorGrowth: number
+  counterNanos: number
+  observationNanos: number
+  reportSeconds: number
+  reportMemoryGrowth: number
 }
 
 /** What one measurement found: its figures, how far they spread, and the rest in Markdown. */
@@ -108,5 +126,6 @@ export function removeDatabase(...files: readonly string[]): void {
 export function removeLog(bench: Bench, name: string): void {
   const { file, keys } = logPlaces(bench, name)
   removeDatabase(file, `${file}.index`)
+  rmSync(`${file}.scrub`, { force: true })
   rmSync(keys, { recursive: true, force: true })
 }

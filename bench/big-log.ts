@@ -1,7 +1,7 @@
 /** The long log: built once, flat out, while its index is watched; then checked, proved, opened and asked. */
 import { execFileSync } from 'node:child_process'
 import { createHash, hash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -96,6 +96,20 @@ export async function buildBigLog(bench: Bench): Promise<BigLog> {
     ],
   }
   return { ...places, lag, jsonBytes }
+}
+
+/** Another log like the long one, to do to it what must not be done to that one. Both must be closed. */
+export function copyLog(
+  bench: Bench,
+  { file, keys }: BigLog,
+  name: string,
+  index?: 'index',
+): { file: string; keys: string } {
+  const copy = logPlaces(bench, name)
+  copyFileSync(file, copy.file)
+  if (index !== undefined) copyFileSync(`${file}.index`, `${copy.file}.index`)
+  cpSync(keys, copy.keys, { recursive: true })
+  return copy
 }
 
 export async function disk(bench: Bench, log: BigLog): Promise<Measured> {

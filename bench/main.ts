@@ -1,7 +1,8 @@
 /**
  * The benchmark: `node bench/main.ts [--quick] [--json] [--only NAME]`.
  *
- * A full run writes `docs/benchmarks.md`; a quick one, or one of a single part, only prints.
+ * A full run writes `docs/benchmarks.md`; a quick one, or one of a single part, only prints. `--only system` means all parts
+ * whose names begin so; a quick run leaves them out unless they are asked for.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,6 +18,13 @@ import { ingest } from './ingest.ts'
 import { describeMachine } from './machine.ts'
 import { median } from './measure.ts'
 import { formatFigures, formatPage } from './page.ts'
+import { systemAppend } from './system-append.ts'
+import { systemChecks } from './system-checks.ts'
+import { systemDetector } from './system-detector.ts'
+import { systemMetrics } from './system-metrics.ts'
+import { systemQueries } from './system-queries.ts'
+import { systemReport } from './system-report.ts'
+import { systemRetention } from './system-retention.ts'
 
 const full: Sizes = {
   group: 200_000,
@@ -29,6 +37,10 @@ const full: Sizes = {
   opens: 7,
   queries: 200,
   ingest: 1_000_000,
+  switched: 100_000,
+  switchedRounds: 3,
+  checks: 1000,
+  history: 1_000_000,
 }
 const quick: Sizes = {
   group: 100_000,
@@ -41,6 +53,10 @@ const quick: Sizes = {
   opens: 3,
   queries: 60,
   ingest: undefined,
+  switched: 20_000,
+  switchedRounds: 2,
+  checks: 200,
+  history: 100_000,
 }
 
 /** What `--json` prints, in this order; null for what was not measured. */
@@ -56,8 +72,10 @@ const printed: readonly (keyof Figures)[] = [
   'diskVsJson',
 ]
 
+type Part = (bench: Bench, log: () => Promise<BigLog>) => Promise<Measured | undefined>
+
 /** In the order of the page. Those that need the long log get it. */
-const parts: Readonly<Record<string, (bench: Bench, log: () => Promise<BigLog>) => Promise<Measured | undefined>>> = {
+const parts: Readonly<Record<string, Part>> = {
   group: appendGroup,
   single: appendSingle,
   lag: async (_bench, log) => (await log()).lag,
@@ -69,17 +87,31 @@ const parts: Readonly<Record<string, (bench: Bench, log: () => Promise<BigLog>) 
   query: async (bench, log) => queries(bench, await log()),
   open: async (bench, log) => opening(bench, await log()),
   ingest,
+  'system-append': systemAppend,
+  'system-checks': async (bench, log) => systemChecks(bench, await log()),
+  'system-detector': systemDetector,
+  'system-metrics': async bench => systemMetrics(bench),
+  'system-report': async (bench, log) => systemReport(bench, await log()),
+  'system-queries': async (bench, log) => systemQueries(bench, await log()),
+  'system-retention': async (bench, log) => systemRetention(bench, await log()),
 }
+const isOnTop = (name: string) => name.startsWith('system-')
 
 checkNodeVersion()
 const { values } = parseArgs({
   options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, only: { type: 'string', multiple: true } },
 })
 for (const name of values.only ?? []) {
-  if (!Object.hasOwn(parts, name)) {
-    process.stderr.write(`bench: there is no part ${name}; there are ${Object.keys(parts).join(', ')}\n`)
+  if (name !== 'system' && !Object.hasOwn(parts, name)) {
+    process.stderr.write(`bench: there is no part ${name}; there are ${Object.keys(parts).join(', ')}, and system\n`)
     process.exit(2)
   }
+}
+/** Whether a part is to be measured. */
+function isWanted(name: string): boolean {
+  const { only, quick } = values
+  if (only === undefined) return !(quick && isOnTop(name))
+  return only.includes(name) || (only.includes('system') && isOnTop(name))
 }
 
 // Below the checkout, so that the files lie on the same disk and the built package finds its dependencies.
@@ -105,14 +137,16 @@ const bigLog = () => {
   built ??= buildBigLog(bench)
   return built
 }
-const results: Measured[] = []
+const ofTheSpine: Measured[] = []
+const onTop: Measured[] = []
 for (const [name, measure] of Object.entries(parts)) {
-  if (values.only !== undefined && !values.only.includes(name)) continue
+  if (!isWanted(name)) continue
   say(name)
   const result = await measure(bench, bigLog)
   if (result === undefined) say(`${name}: not measured`)
-  else results.push(result)
+  else (isOnTop(name) ? onTop : ofTheSpine).push(result)
 }
+const results = [...ofTheSpine, ...onTop]
 
 if (values.json) {
   const figures: Partial<Figures> = Object.assign({}, ...results.map(result => result.figures))
@@ -126,7 +160,8 @@ if (!values.quick && values.only === undefined) {
   const page = formatPage({
     machine: machine.rows,
     inMemory: machine.inMemory,
-    results,
+    ofTheSpine,
+    onTop,
     entryBytes: sampleEntries(),
     minutes: (performance.now() - started) / 60_000,
     big: bench.sizes.big,

@@ -73,7 +73,7 @@ export function plan(filter: CompiledFilter, context: PlanContext): Plan | undef
   if (filter.ids !== undefined) lists.push({ list: listOfAll(seqsOf(filter.ids, context), direction) })
   const runs = meta.text === 1 ? runsOf(filter.fragments) : undefined
   if (runs !== undefined) lists.push({ list: textList(runs, textSource(sql), range) })
-  const others = checks.length === 0 ? undefined : [...checks]
+  const acceptsAll = checks.length === 0
   // An unreadable entry meets no filter. It has no value that a list could name, and no text.
   if (!isNamed && runs === undefined) checks.push(row => row[2] !== 0)
   const isCounted = lists.length === 0 && (isOrdered || checks.length === (areUsual ? 2 : 1))
@@ -81,7 +81,7 @@ export function plan(filter: CompiledFilter, context: PlanContext): Plan | undef
     ...range,
     numbers: lists.length === 0 ? undefined : intersection(lists.map(({ list }) => list)),
     accepts: checks.length === 0 ? undefined : row => checks.every(check => check(row)),
-    acceptsAll: others === undefined,
+    acceptsAll,
     count: isCounted
       ? () => sql.countRows.get(low, high, masks.kind, masks.outcome, masks.securityLevel) as number
       : lists.length === 1 && checks.length === 0

@@ -50,8 +50,8 @@ export interface LogIndexOptions {
    */
   readonly settled?: LogSource
   readonly origin: string
-  /** Entries in the log when its index is opened: in one as good as empty, no index is missed. */
-  readonly size?: number
+  /** Of a log with fewer entries nobody is told that it had no index: it has one in no time. 2 unless given. */
+  readonly quietBelow?: number
   /**
    * Whether the texts of the entries are indexed too. Unless given: as the index is, and `true` for one that is made now.
    * An index that is otherwise is built anew.
@@ -322,8 +322,7 @@ export class LogIndex {
         this.#reset(meta, reason)
         continue
       }
-      // Not worth a word where the log is as new.
-      if (this.#isNew && (this.#options.size ?? size) > 1) this.#options.onRebuild?.('it was not there')
+      if (this.#isNew && size >= (this.#options.quietBelow ?? 2)) this.#options.onRebuild?.('it was not there')
       this.#isNew = false
       // The head as it was at first: a log that grows all the time is never caught up with for good.
       target ??= Math.min(until, size)

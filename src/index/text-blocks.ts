@@ -6,7 +6,7 @@
  * each of its runs is set. So nothing is ever overlooked, some blocks are looked into for nothing, a word of fewer than
  * four letters rules out none, and no text stands in the index. The entries themselves then say what matches.
  *
- * Measured on 720-byte entries: 64 bytes and 2 µs an entry. SQLite's FTS5 with trigrams, which answers the same
+ * Measured on 720-byte entries: 43 bytes and 4 µs an entry. SQLite's FTS5 with trigrams, which answers the same
  * question, takes 405 bytes and 46 µs; with whole words, which does not, 114 bytes and 11 µs.
  */
 import { fromUtf8 } from '../core/bytes.ts'

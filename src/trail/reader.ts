@@ -168,6 +168,8 @@ export interface Reader {
 /** How long the index waits for company, where entries come one by one: a transaction costs more than an entry. */
 const gatheringMs = 10
 const fewEntries = 64
+/** A log of fewer entries is indexed in less than half a second. */
+const unnoticed = 10_000
 
 /**
  * Opens a log for reading on this thread.
@@ -188,7 +190,7 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
     key,
     log,
     settled: opened,
-    size: store.head()?.size ?? 0,
+    quietBelow: unnoticed,
     origin: known.origin,
     ...(pace && { onAdvance: size => pace.reached(size) }),
     text: options.index?.text,

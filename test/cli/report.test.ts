@@ -44,7 +44,6 @@ test('report writes a file, and the log has the digest of that very file, the pe
   expect(report.accesses).toMatchObject({ total: { value: 1 }, operations: [{ name: 'access.report', entries: 1 }] })
   expect(report.integrityStatus).toMatchObject({ trust: 'anchored', unsignedEntries: 0 })
   expect(report.totals.actions.value).toBe(300)
-  expect((await home.run(['verify', '--complete'])).code).toBe(0)
 })
 
 test('- is stdout, in Markdown unless told otherwise, and what was printed is on record too', async () => {
@@ -80,11 +79,12 @@ test('wrong usage is said in a sentence, and writes nothing', async () => {
     [['--format', 'pdf'], /html, md, json/],
     [['--console-url', 'javascript:x', '-o', 'never.html'], /http:\/\/ or https:\/\//],
   ]
-  for (const [args, says] of table) {
-    const { code, stderr, stdout } = await home.run(['report', ...args])
+  const runs = await Promise.all(table.map(([args]) => home.run(['report', ...args])))
+  runs.forEach(({ code, stderr, stdout }, i) => {
+    const [args, says] = table[i]!
     expect([args, code, stdout]).toEqual([args, 2, ''])
     expect(stderr).toMatch(says)
-  }
+  })
   expect(existsSync(join(home.folder, 'never.html'))).toBe(false)
 })
 

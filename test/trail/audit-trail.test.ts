@@ -148,3 +148,33 @@ test('an entry that cannot be read any more is in no answer, and its number is t
   await expect(trail.get(4)).rejects.toMatchObject({ code: 'damaged' })
   expect(await trail.leaf(4)).toEqual(Uint8Array.from(Buffer.from('{')))
 })
+
+test('a search reads the entries in which its words may stand, and few others', async () => {
+  const { store, index, builder } = newLog('sqlite')
+  const word = (i: number) => ((i * 2654435761) % 2 ** 32).toString(36)
+  const entry = (i: number) => ({
+    input: { operation: 'o', component: 'c', operationResult: { data: { content: `Wort ${word(i)} Übung` } } },
+  })
+  await builder.append(Array.from({ length: 3200 }, (_, i) => entry(i)))
+  let read = 0
+  const counted = {
+    head: () => store.head(),
+    async *entries(from: number, to: number) {
+      for await (const some of store.entries(from, to)) {
+        read += some.length
+        yield some
+      }
+    },
+  }
+  const trail = new AuditTrail(counted, index)
+  for (const filter of [
+    { text: `"${word(1234)} übung"` },
+    { where: [{ field: 'operationResult.data.content', op: 'contains', value: word(1234) }] },
+    { where: [{ field: 'operationResult.data.content', op: 'ends_with', value: `${word(1234)} Übung` }] },
+  ] as const) {
+    read = 0
+    const found = await trail.query(compileFilter(filter), { limit: 100, order: 'desc' })
+    expect(found.map(({ seq }) => seq)).toEqual([1234])
+    expect(read).toBeLessThan(3200 / 8)
+  }
+})
