@@ -396,7 +396,7 @@ export class LogIndex {
       for (const stored of some) {
         const { leaf } = readLeaf(stored)
         const entry = factsOf(stored, leaf)
-        if (facts.length >= batchSize || (facts.length > 0 && entry.removal !== undefined)) yield upTo(stored.seq)
+        if (facts.length >= batchSize || (entry.removal !== undefined && start < stored.seq)) yield upTo(stored.seq)
         this.#reach(stored.seq, texts, text)
         blocks?.take(stored, leaf)
         facts.push(entry)

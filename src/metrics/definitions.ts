@@ -1,6 +1,6 @@
 /** What a metric is, and the metrics of this system: the seed's thirteen under their names, and what else must be watched. */
 import { kinds, outcomes, type SecurityLevel } from '../core/entry.ts'
-import { type FindingType, severities } from '../core/finding.ts'
+import { findingTypes, severities } from '../core/finding.ts'
 import type { Thresholds } from './settings.ts'
 
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'timer'
@@ -35,26 +35,6 @@ export const memoryOperations = ['remember', 'recall', 'update', 'search', 'forg
 
 /** What an entry without an outcome has as its label: Prometheus cannot tell an empty label from none. */
 export const noOutcome = 'none'
-
-const findingTypes = Object.keys({
-  hash_mismatch: 0,
-  chain_break: 0,
-  missing_entry: 0,
-  temporal_violation: 0,
-  signature_invalid: 0,
-  seal_invalid: 0,
-  tree_mismatch: 0,
-  rollback: 0,
-  fork: 0,
-  index_mismatch: 0,
-  disclosure_mismatch: 0,
-  disclosure_missing: 0,
-  foreign_entry: 0,
-  format_invalid: 0,
-  suspicious_pattern: 0,
-  bulk_modification: 0,
-  unauthorized_access: 0,
-} satisfies Record<FindingType, 0>)
 
 const verdicts = ['valid', 'invalid']
 

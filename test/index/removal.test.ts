@@ -1,5 +1,5 @@
 /** The index lets go of what the log lets go of, and is then the index that would be built from what is left. */
-import { readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3-multiple-ciphers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -291,6 +291,21 @@ describe('leaves that are gone', () => {
     await expectAsRebuilt(openIndex(file, notices))
     expect(notices).toEqual(['it was not there'])
   })
+})
+
+test('the first entry that is left may be the one that declares what is gone before it', async () => {
+  await append(500, i => person(i))
+  const index = openIndex()
+  await index.catchUp()
+  index.close()
+  copyFileSync(file, `${file}.old`)
+  await append(267, i => person(i))
+  await remove('retention.pruned', [[1, 767]])
+  await append(300, i => person(i, 'other'))
+  await remove('retention.pruned', [], 768)
+  await expectAsRebuilt(openIndex())
+  copyFileSync(`${file}.old`, `${file}.again`)
+  await expectAsRebuilt(openIndex(`${file}.again`))
 })
 
 test('an index can be without texts, is then smaller, and answers the same', async () => {

@@ -13,6 +13,7 @@ import { type AuditReport, generateAuditReport } from '../../src/report/report.t
 import { style } from '../../src/report/style.ts'
 import { digits, duration, grouped, percent } from '../../src/report/words.ts'
 import { cliScript } from '../cli/support.ts'
+import { debianProgram } from '../support/debian.ts'
 import { type OpenLog, openLog, raised, writeStory } from './support.ts'
 
 const hostile = [
@@ -75,7 +76,7 @@ interface Outline {
   readonly ids: readonly string[]
 }
 
-const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync)
+const browserPath = debianProgram('chromium', 'chromium')
 
 describe.skipIf(browserPath === undefined)('the HTML file, in a browser without a network', () => {
   let browser: Browser
