@@ -8,6 +8,7 @@ import type { EventStream } from './core/events.ts'
 import type { EntryFilter } from './core/filter.ts'
 import type { VerificationReport } from './core/finding.ts'
 import type { EntryView } from './core/view.ts'
+import type { Count, CountOptions, Facet, FacetOptions, Histogram, HistogramOptions } from './trail/aggregates.ts'
 import type { EntryWithDisclosures, ListRow } from './trail/audit-trail.ts'
 import type { LogStatus, Reader, VerifyRequest } from './trail/reader.ts'
 import type { VerifyPosition } from './verify/log-verifier.ts'
@@ -127,6 +128,25 @@ export class AuditLog {
   /** The narrow rows of what matches, without reading any value: for lists. */
   async *list(filter: EntryFilter = {}, options: QueryOptions = {}): AsyncIterable<ListRow> {
     yield* pages(options, page => this.#parts.reader.list(filter, page))
+  }
+
+  /**
+   * How many entries match: exactly up to 10 000, beyond that by an estimate that says so, unless asked otherwise.
+   *
+   * @example const { count, exact } = await log.count({ outcome: 'denied' })
+   */
+  count(filter: EntryFilter = {}, options: CountOptions = {}): Promise<Count> {
+    return this.#parts.reader.count(filter, options)
+  }
+
+  /** The most frequent values of some fields among the entries that match. */
+  facets(filter: EntryFilter, options: FacetOptions): Promise<Facet[]> {
+    return this.#parts.reader.facets(filter, options)
+  }
+
+  /** The entries that match over time, with how they ended. */
+  histogram(filter: EntryFilter, options: HistogramOptions): Promise<Histogram> {
+    return this.#parts.reader.histogram(filter, options)
   }
 
   /** One entry with its disclosures, by number or id. */

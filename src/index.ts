@@ -21,6 +21,15 @@ export type {
 export type { DisclosureTriple } from './core/sealed.ts'
 export type { EntryView } from './core/view.ts'
 export { type OpenAuditLogOptions, openAuditLog } from './system.ts'
+export type {
+  Count,
+  CountOptions,
+  Facet,
+  FacetOptions,
+  Histogram,
+  HistogramBucket,
+  HistogramOptions,
+} from './trail/aggregates.ts'
 export type { EntryWithDisclosures, ListRow } from './trail/audit-trail.ts'
 export type { LogStatus, VerifyRequest } from './trail/reader.ts'
 export { type VerifyOptions, type VerifyPosition, verifyLog } from './verify/log-verifier.ts'
