@@ -25,8 +25,8 @@ export interface ReportRecord {
 export async function recordReport(
   write: WriteControl,
   { report, format, bytes, actor }: ReportRecord,
-): Promise<Receipt & { readonly sha256: string }> {
-  const sha256 = sha256Hex(bytes)
+): Promise<Receipt & { readonly digest: string }> {
+  const digest = sha256Hex(bytes)
   const { integrityStatus: status } = report
   const receipt = await write({
     operation: 'access.report',
@@ -37,7 +37,7 @@ export async function recordReport(
       type: report.type,
       format,
       bytes: bytes.length,
-      sha256,
+      digest,
       since: report.startTime,
       until: report.endTime,
       from: report.from,
@@ -51,5 +51,5 @@ export async function recordReport(
     },
     ...(actor && { actor }),
   })
-  return { ...receipt, sha256 }
+  return { ...receipt, digest }
 }

@@ -28,7 +28,7 @@ test('report writes a file, and the log has the digest of that very file, the pe
     expect(answer).toMatchObject({
       file: name,
       bytes: bytes.length,
-      sha256: sha256Hex(bytes),
+      digest: sha256Hex(bytes),
       valid: true,
       complete: true,
     })
@@ -36,7 +36,7 @@ test('report writes a file, and the log has the digest of that very file, the pe
   }
   const entries = (await entriesOf('access.report')).toReversed()
   expect(entries.map(({ seq, attributes }) => ({ seq, ...attributes }))).toMatchObject(
-    told.map(({ seq, report, sha256, format }) => ({ seq, reportId: report, sha256, format, type: 'comprehensive' })),
+    told.map(({ seq, report, digest, format }) => ({ seq, reportId: report, digest, format, type: 'comprehensive' })),
   )
   expect(entries[0]!.actor).toEqual({ type: 'user', id: 'auditor' })
   const report = JSON.parse(readFileSync(join(home.folder, 'report.json'), 'utf8')) as AuditReport
@@ -51,7 +51,7 @@ test('- is stdout, in Markdown unless told otherwise, and what was printed is on
   expect(code).toBe(0)
   expect(stdout).toMatch(/^# Security report\n\n- Log: `/)
   const [newest] = await entriesOf('access.report')
-  expect(newest!.attributes).toMatchObject({ sha256: sha256Hex(Buffer.from(stdout)), format: 'md', type: 'security' })
+  expect(newest!.attributes).toMatchObject({ digest: sha256Hex(Buffer.from(stdout)), format: 'md', type: 'security' })
   const json = await home.run(['report', '--json', '--until', '2020-12-31T23:59:59Z'])
   expect(JSON.parse(json.stdout)).toMatchObject({ type: 'comprehensive', totalEntries: 0 })
 })

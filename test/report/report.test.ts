@@ -268,14 +268,14 @@ describe('a report on the record', () => {
     const control = log.logger.logControl.bind(log.logger)
     for (const format of reportFormats) {
       const bytes = Buffer.from(formats[format](report))
-      const { seq, sha256 } = await recordReport(control, {
+      const { seq, digest } = await recordReport(control, {
         report,
         format,
         bytes,
         actor: { type: 'user', id: 'auditor' },
       })
       const entry = (await log.log.get(seq))!
-      expect(sha256).toBe(sha256Hex(bytes))
+      expect(digest).toBe(sha256Hex(bytes))
       expect(entry).toMatchObject({
         kind: 'control',
         operation: 'access.report',
@@ -283,7 +283,7 @@ describe('a report on the record', () => {
       })
       expect(entry.attributes).toMatchObject({
         reportId: report.reportId,
-        sha256: sha256Hex(bytes),
+        digest: sha256Hex(bytes),
         bytes: bytes.length,
         format,
         type: 'comprehensive',

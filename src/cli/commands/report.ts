@@ -128,7 +128,7 @@ async function signed(cli: Cli, reader: Reader): Promise<void> {
 type Made = Parameters<typeof recordReport>[1]
 
 /** A report that cannot be recorded is a report all the same: of a log that was tampered with, of all logs. */
-async function record(cli: Cli, what: Made): Promise<{ seq: number; sha256: string } | undefined> {
+async function record(cli: Cli, what: Made): Promise<{ seq: number; digest: string } | undefined> {
   try {
     return await recordReport(entry => writeControl(cli, entry), what)
   } catch (error) {
@@ -142,7 +142,7 @@ interface Told {
   readonly format: ReportFormat
   readonly output: string
   readonly bytes: Uint8Array
-  readonly recorded: { seq: number; sha256: string } | undefined
+  readonly recorded: { seq: number; digest: string } | undefined
 }
 
 async function tell(cli: Cli, { made, format, output, bytes, recorded }: Told): Promise<void> {
@@ -150,7 +150,7 @@ async function tell(cli: Cli, { made, format, output, bytes, recorded }: Told): 
   if (cli.json) {
     const { reportId, totalEntries: entries } = made
     const facts = { report: reportId, file: output, format, bytes: bytes.length, entries, valid, complete, trust }
-    await cli.print(jsonLine({ ...facts, ...(recorded && { seq: recorded.seq, sha256: recorded.sha256 }) }))
+    await cli.print(jsonLine({ ...facts, ...(recorded && { seq: recorded.seq, digest: recorded.digest }) }))
   } else {
     const where = recorded === undefined ? '' : `, on record as entry ${recorded.seq}`
     cli.say(`${count(made.totalEntries, 'entry', 'entries')} in ${output}${where}`)
