@@ -37,7 +37,7 @@ const full: Sizes = {
   opens: 7,
   queries: 200,
   ingest: 1_000_000,
-  switched: 100_000,
+  switched: 80_000,
   switchedRounds: 3,
   checks: 1000,
   history: 1_000_000,

@@ -85,7 +85,7 @@ export async function systemAppend(bench: Bench): Promise<Measured> {
       '|---|---|---|---|---|',
       ...[...rounds.keys()].map(name => `| ${row(name).join(' | ')} |`),
       '',
-      `So fast, actors do what is watched for: the system wrote up to ${digits(most(everything, 'own'))} entries of its own about it in a round. The follower reads whole entries and verifies them; up to ${digits(most(follow, 'unfollowed'))} were left for it when the index had caught up.`,
+      `So fast, actors do what is watched for: the system wrote up to ${most(everything, 'own')} entries of its own about it in a round. The follower reads whole entries and verifies them; up to ${digits(most(follow, 'unfollowed'))} were left for it when the index had caught up.`,
       '',
       `One caller who waits for each receipt, ${digits(single.plain.length)} appends each, in turns of ${turn}; milliseconds:`,
       '',
