@@ -79,7 +79,7 @@ export async function systemAppend(bench: Bench): Promise<Measured> {
     },
     title: 'What each switch costs',
     text: [
-      `${switchedRounds} rounds in turns, after a warm-up, of ${digits(count)} entries into a fresh log, ${callers} callers; a round's time ends when the index has caught up. The ratios are of the entries a second within one round: 1 is no cost. Host: processor time of the host's thread, as below “Cost on the host's event loop”, the callers taken off. The spine is \`openAuditLog\` with \`index: { text: false }\`, everything is \`assemble\` with its defaults (intake, metrics, detection, scrubber, texts in the index, retention), and each of the others is the spine with that part alone, wired as the system wires it. A new log is soon gone over, so the scrubber alone runs as fast as it may, 5 % of a core, instead of at its pace of a pass a day.`,
+      `${switchedRounds} rounds in turns, after a warm-up, of ${digits(count)} entries into a fresh log, ${callers} callers; a round's time ends when the index has caught up. The ratios are of the entries a second within one round: 1 is no cost. Host: processor time of the host's thread, as under “Cost on the host's event loop”, the callers taken off. The spine is \`openAuditLog\` with \`index: { text: false }\`, everything is \`assemble\` with its defaults (intake, metrics, detection, scrubber, texts in the index, retention), and each of the others is the spine with that part alone, wired as the system wires it. A new log is soon gone over, so the scrubber alone runs as fast as it may, 5 % of a core, instead of at its pace of a pass a day.`,
       '',
       '| | entries a second | × the spine | × the plain table | host, µs an entry |',
       '|---|---|---|---|---|',

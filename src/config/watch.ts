@@ -2,7 +2,7 @@
  * A configuration that may change while a process runs: read again when its file changes or on SIGHUP, judged as a whole,
  * recorded, and then applied as far as that is safe. What cannot be applied is named: it needs a restart.
  */
-import { unwatchFile, watchFile } from 'node:fs'
+import { statSync } from 'node:fs'
 import type { WriteControl } from '../core/control.ts'
 import { type ConfigChange, changeEntry, changesBetween, openNames } from './changes.ts'
 import { type ConfigSources, type ResolvedConfig, resolveConfig } from './resolve.ts'
@@ -92,17 +92,36 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
 
   const look = () => void reload()
   const { file } = known
-  if (file !== undefined) watchFile(file, { interval: everyMs, persistent: false }, look)
+  let seen = stateOf(file)
+  const timer = setInterval(() => {
+    const now = stateOf(file)
+    if (now !== seen) look()
+    seen = now
+  }, everyMs).unref()
   process.on('SIGHUP', look)
+  // It may have been changed since it was read.
+  look()
   return {
     reload,
     get needsRestart() {
       return needsRestart
     },
     stop() {
-      if (file !== undefined) unwatchFile(file, look)
+      clearInterval(timer)
       process.off('SIGHUP', look)
     },
+  }
+}
+
+/** What tells one state of a file from another: which file it is, when it was written, how long it is. */
+function stateOf(file: string | undefined): string {
+  if (file === undefined) return ''
+  try {
+    const { dev, ino, mtimeMs, ctimeMs, size } = statSync(file)
+    return `${dev} ${ino} ${mtimeMs} ${ctimeMs} ${size}`
+  } catch {
+    // Not there, or not to be looked at: the reading of it says why.
+    return ''
   }
 }
 
