@@ -3,6 +3,7 @@
  *
  * All are pinned to the numbers of the entries of the period, so that they give the same when the log has grown.
  */
+import { utf8 } from '../core/bytes.ts'
 import { compileFilter, type EntryFilter } from '../core/filter.ts'
 
 export interface Query {
@@ -90,11 +91,11 @@ function commandLine(words: readonly string[]): string {
 function quoted(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word
   if (/^[\x20-\x7e]*$/.test(word)) return `'${word.replaceAll("'", "'\\''")}'`
-  const spelled = Array.from(word, char => {
-    const code = char.codePointAt(0)!
+  // By bytes: what a shell makes of a character's number depends on its locale.
+  const spelled = Array.from(utf8(word), byte => {
+    const char = String.fromCharCode(byte)
     if (char === '\\' || char === "'") return `\\${char}`
-    if (code >= 0x20 && code < 0x7f) return char
-    return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+    return byte >= 0x20 && byte < 0x7f ? char : `\\x${byte.toString(16).padStart(2, '0')}`
   })
   return `$'${spelled.join('')}'`
 }

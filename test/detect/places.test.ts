@@ -31,15 +31,22 @@ it('an entry belongs to whoever claimed it first, until it is given back', () =>
     fc.property(fc.array(claim, { maxLength: 30 }), claims => {
       const places = new Places()
       const owners = new Map<number, string>()
+      const claimed = new Set<string>()
       for (const { range, owner, gives } of claims) {
         if (gives) places.remove(owner, [range])
         else places.add(range, owner)
         for (const seq of numbersIn(range)) {
-          if (!gives) owners.set(seq, owners.get(seq) ?? owner)
+          if (gives) continue
+          owners.set(seq, owners.get(seq) ?? owner)
+          claimed.add(`${owner} ${seq}`)
         }
-        // What is given back is given back by whole claims.
-        if (gives)
-          for (const [seq, who] of owners) if (who === owner && places.find(seq) === undefined) owners.delete(seq)
+        // What is given back is given back by whole claims, and is then nobody's, or whose who claimed it later.
+        for (const [seq, who] of gives ? owners : []) {
+          const now = places.find(seq)
+          if (who !== owner || now === who) continue
+          if (now === undefined) owners.delete(seq)
+          else if (claimed.has(`${now} ${seq}`)) owners.set(seq, now)
+        }
         for (let seq = 0; seq < 50; seq++) expect(places.find(seq)).toBe(owners.get(seq))
         if (gives) for (const seq of numbersIn(range)) expect(places.find(seq)).not.toBe(owner)
       }
