@@ -3,9 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { workerData } from 'node:worker_threads'
 import { loadStorageKey } from '../src/append/keys.ts'
 import { indexFile } from '../src/append/places.ts'
-import { indexSchema } from '../src/index/schema.ts'
+import { openIndexFile } from '../src/index/file.ts'
 import { openSqliteStore } from '../src/store/sqlite.ts'
-import { openSqliteFile } from '../src/store/sqlite-file.ts'
 import { serve } from '../src/threads/rpc.ts'
 
 const everyMs = 4
@@ -22,13 +21,7 @@ serve({
   open() {
     const key = loadStorageKey(keys)
     const store = openSqliteStore({ file, key, mode: 'read' })
-    const index = openSqliteFile({
-      file: indexFile(file),
-      key,
-      mode: 'read',
-      schema: indexSchema,
-      synchronous: 'NORMAL',
-    })
+    const index = openIndexFile(indexFile(file), key, { mode: 'read' })
     const size = index.prepare('SELECT size FROM meta').pluck()
     watching = (async () => {
       for (; running; await delay(everyMs)) {

@@ -15,24 +15,15 @@ import { leafHashHex } from '../core/hash.ts'
 import { rangesOf } from '../core/ranges.ts'
 import { formatTime, type Micros } from '../core/time.ts'
 import { readLeaf } from '../core/view.ts'
-import { type Connection, openSqliteFile, toAuditError } from '../store/sqlite-file.ts'
+import { type Connection, toAuditError } from '../store/sqlite-file.ts'
 import type { LogSource, StoredEntry } from '../store/store.ts'
 import { checkIndex } from './check.ts'
 import { type Facts, factsOf } from './facts.ts'
+import { openIndexFile } from './file.ts'
 import { countRows, firstFrom, plan, search, searchSeqs, seqsOf } from './find.ts'
 import { clean, letGo } from './removal.ts'
 import { Rows } from './rows.ts'
-import {
-  codes,
-  dropTables,
-  indexSchema,
-  type Meta,
-  type Row,
-  type Statements,
-  sql,
-  statements,
-  tables,
-} from './schema.ts'
+import { codes, dropTables, type Meta, type Row, type Statements, sql, statements, tables } from './schema.ts'
 import { makeScratch, whyUnwritable } from './scratch.ts'
 import { type SurveyEffort, survey } from './survey.ts'
 import { Terms } from './terms.ts'
@@ -285,7 +276,7 @@ export class LogIndex {
     const { key } = this.#options
     if (!existsSync(this.#file)) await this.#inTurn(async () => this.#replace('it was not there'))
     await this.catchUp()
-    const db = openSqliteFile({ file: this.#file, key, mode: 'read', schema: indexSchema, synchronous: 'NORMAL' })
+    const db = openIndexFile(this.#file, key, { mode: 'read' })
     try {
       yield* checkIndex(db, this.#settled)
     } catch (error) {
@@ -538,15 +529,7 @@ export class LogIndex {
       this.#file = this.#scratch.file
       this.#options.onElsewhere?.(unwritable)
     }
-    const open = () =>
-      openSqliteFile({
-        file: this.#file,
-        key,
-        mode: 'write',
-        schema: indexSchema,
-        synchronous: 'NORMAL',
-        secureDelete: true,
-      })
+    const open = () => openIndexFile(this.#file, key, { mode: 'write', secureDelete: true })
     if (!existsSync(this.#file)) {
       this.#create()
       this.#isNew = true
@@ -590,7 +573,7 @@ export class LogIndex {
     const file = this.#file
     const fresh = `${file}.${process.pid}.${randomInt(2 ** 32)}.new`
     try {
-      const db = openSqliteFile({ file: fresh, key, mode: 'create', schema: indexSchema, synchronous: 'NORMAL' })
+      const db = openIndexFile(fresh, key, { mode: 'create' })
       db.prepare(sql.setMeta).run(...this.#newMeta())
       db.close()
       if (!existsSync(file)) for (const end of ['-wal', '-shm']) rmSync(file + end, { force: true })

@@ -2,7 +2,7 @@
  * An SQLite file as this project opens it: encrypted as a whole, in WAL mode, of a known schema, with every error as one
  * sentence. The log and its index are two such files.
  */
-import { chmodSync, closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, constants, copyFileSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3-multiple-ciphers'
 import { AuditError } from '../core/errors.ts'
 
@@ -19,6 +19,8 @@ export interface OpenOptions {
   readonly file: string
   /** 32 bytes for a file encrypted as a whole; `undefined` for a plain one. */
   readonly key: Uint8Array | undefined
+  /** By what: `sqlcipher`, which other programs can open, unless given. */
+  readonly cipher?: keyof typeof ciphers
   readonly schema: Schema
   /** `create`: must not exist yet. `write`: must exist. `read`: must exist, and nothing is written. */
   readonly mode: 'create' | 'write' | 'read'
@@ -31,20 +33,23 @@ export interface OpenOptions {
 /** How long a writer waits for another process's commit, in milliseconds. */
 const lockTimeout = 10_000
 
-/** The parameters of SQLCipher 4, one by one, so that no later default can change what a file is. */
-const cipher = [
-  "cipher='sqlcipher'",
-  'legacy=4',
-  'legacy_page_size=4096',
-  'kdf_iter=256000',
-  'fast_kdf_iter=2',
-  'hmac_use=1',
-  'hmac_pgno=1',
-  'hmac_salt_mask=58',
-  'kdf_algorithm=2',
-  'hmac_algorithm=2',
-  'plaintext_header_size=0',
-]
+/** The parameters of SQLCipher 4 and of AEGIS, one by one, so that no later default can change what a file is. */
+const ciphers = {
+  sqlcipher: [
+    "cipher='sqlcipher'",
+    'legacy=4',
+    'legacy_page_size=4096',
+    'kdf_iter=256000',
+    'fast_kdf_iter=2',
+    'hmac_use=1',
+    'hmac_pgno=1',
+    'hmac_salt_mask=58',
+    'kdf_algorithm=2',
+    'hmac_algorithm=2',
+    'plaintext_header_size=0',
+  ],
+  aegis: ["cipher='aegis'", "algorithm='aegis-256'", 'plaintext_header_size=0'],
+}
 
 /**
  * Opens a file, creates it, or brings it forward to today's schema inside one transaction.
@@ -86,6 +91,37 @@ export function openForeignFile(file: string): Connection {
   })
 }
 
+/**
+ * Copies a file as it is at one moment, with its write-ahead log, while others may write it. Nothing of it is changed.
+ *
+ * @throws AuditError `not_found`, `bad_key`, `bad_format`, `busy`, `io`
+ */
+export function copySqliteFile(file: string, key: Uint8Array | undefined, to: string): void {
+  if (!existsSync(file)) throw new AuditError('not_found', `there is no file ${file}`)
+  asAuditError(file, () => {
+    const connection = new Database(file, { readonly: true, timeout: lockTimeout })
+    try {
+      if (key !== undefined) unlock(connection, key, 'sqlcipher')
+      // While this moment is being read, what the write-ahead log has of it is not taken out of there: the file first, then
+      // the write-ahead log, and whatever was moved from one to the other meanwhile is in both.
+      connection.exec('BEGIN')
+      connection.prepare('SELECT count(*) FROM sqlite_schema').get()
+      for (const end of ['', '-wal']) {
+        if (existsSync(file + end)) copyFileSync(file + end, to + end, constants.COPYFILE_FICLONE)
+      }
+      connection.exec('COMMIT')
+    } finally {
+      connection.close()
+    }
+  })
+  for (const end of ['', '-wal']) if (existsSync(to + end)) chmodSync(to + end, 0o600)
+}
+
+function unlock(connection: Connection, key: Uint8Array, cipher: keyof typeof ciphers): void {
+  for (const setting of ciphers[cipher]) connection.pragma(setting)
+  connection.pragma(`key="x'${Buffer.from(key).toString('hex')}'"`)
+}
+
 function checkPlace({ file, mode, key }: OpenOptions): void {
   const there = existsSync(file)
   if (mode === 'create') {
@@ -112,11 +148,8 @@ function startsAsPlainSqlite(file: string): boolean {
 }
 
 function prepare(connection: Connection, options: OpenOptions): void {
-  const { file, key, schema, mode, synchronous, secureDelete } = options
-  if (key !== undefined) {
-    for (const setting of cipher) connection.pragma(setting)
-    connection.pragma(`key="x'${Buffer.from(key).toString('hex')}'"`)
-  }
+  const { file, key, cipher = 'sqlcipher', schema, mode, synchronous, secureDelete } = options
+  if (key !== undefined) unlock(connection, key, cipher)
   if (mode === 'create') connection.pragma('page_size=4096')
   if (mode !== 'read') connection.pragma('journal_mode=WAL')
   connection.pragma(`synchronous=${synchronous}`)

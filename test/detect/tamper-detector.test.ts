@@ -1,4 +1,3 @@
-import Database from 'better-sqlite3-multiple-ciphers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { systemWorld } from '../../src/append/clock.ts'
 import { loadStorageKey } from '../../src/append/keys.ts'
@@ -10,6 +9,7 @@ import { LogFollower } from '../../src/detect/log-follower.ts'
 import { defaultDetectSettings } from '../../src/detect/settings.ts'
 import { TamperDetector } from '../../src/detect/tamper-detector.ts'
 import { chainSeverity } from '../../src/detect/tampering.ts'
+import { openIndexFile } from '../../src/index/file.ts'
 import { entryOf, looseDetector, type Opened, person, Site } from './system.ts'
 import { agentFor } from './trace.ts'
 
@@ -140,9 +140,7 @@ describe('a real log that was tampered with', () => {
     await log.detector.commentAlert(alert.id, { actor: person, note: 'hm' })
     const { seq } = (await log.entries()).at(-1)!
     await log.close()
-    const index = new Database(`${site.file}.index`)
-    for (const setting of ["cipher='sqlcipher'", 'legacy=4']) index.pragma(setting)
-    index.pragma(`key="x'${Buffer.from(loadStorageKey(site.keys)!).toString('hex')}'"`)
+    const index = openIndexFile(`${site.file}.index`, loadStorageKey(site.keys), { mode: 'write' })
     const columns = index.prepare("SELECT name FROM pragma_table_info('entry')").pluck().all() as string[]
     expect(columns).toContain('operation')
     const other = index.prepare('SELECT operation FROM entry WHERE seq = 3').pluck().get()
