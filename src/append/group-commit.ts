@@ -6,6 +6,7 @@
 import { captureEntry, controlOperationOf, type Draft } from '../core/capture.ts'
 import type { Receipt } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
+import { tileWidth } from '../core/tile.ts'
 import { formatTime } from '../core/time.ts'
 import { IdSource, type World } from './clock.ts'
 import type { Sequencer } from './sequencer.ts'
@@ -29,7 +30,7 @@ export interface GroupCommitOptions {
 }
 
 /** Entries in one commit at most: enough to share a sync, few enough that nobody waits long behind them. */
-const maxGroup = 1000
+const maxGroup = 4 * tileWidth
 
 /** What a commit may fail with and succeed a moment later. */
 function isPassing(error: unknown): boolean {
@@ -113,20 +114,28 @@ export class GroupCommit {
     this.#running = undefined
   }
 
+  /**
+   * All who wait; where they are too many, as many as end closest behind a full tile: what does not fill one is written
+   * twice, first as it comes and then with its tile.
+   */
   #takeGroup(): Waiting[] {
+    const { size } = this.#options.sequencer
     let entries = 0
     let count = 0
+    let best = { count: 1, over: tileWidth }
     while (count < this.#queue.length && (count === 0 || entries + this.#queue[count]!.drafts.length <= maxGroup)) {
       entries += this.#queue[count]!.drafts.length
       count++
+      const over = (size + entries) % tileWidth
+      if (entries >= maxGroup / 2 && over <= best.over) best = { count, over }
     }
-    return this.#queue.splice(0, count)
+    return this.#queue.splice(0, count === this.#queue.length ? count : best.count)
   }
 
   async #commit(group: Waiting[]): Promise<void> {
     const { sequencer } = this.#options
     const drafts = group.flatMap(waiting => waiting.drafts as Draft[])
-    const declared = this.#refused.entries > 0 ? [this.#gap()] : []
+    const declared = this.#refused.entries > 0 ? [this.#gap(this.#refused.entries, this.#refused.code)] : []
     try {
       if (this.#spilled) await this.#bringIn()
       const receipts = await sequencer.commit([...declared, ...drafts])
@@ -175,26 +184,33 @@ export class GroupCommit {
     for (const waiting of group) waiting.reject(error)
   }
 
-  /** Brings in what was spilled, before anything that is newer. */
+  /** Brings in what was spilled, before anything that is newer. It waits while the log is frozen. */
   async #bringIn(): Promise<void> {
     const { spill, sequencer } = this.#options
-    for (const file of spill?.waiting() ?? []) {
-      const drafts = spill!.read(file)
+    for (const waiting of spill?.waiting() ?? []) {
+      const file = spill!.claim(waiting)
+      if (file === undefined) continue
+      const { drafts, unreadable } = spill!.read(file)
       // A crash may have come after these were committed and before the journal was dropped.
-      const known = await sequencer.idsAmongNewest(drafts.length + 10_000)
+      const known = await sequencer.idsSince(Math.min(...drafts.map(({ time }) => time)))
       const missing = drafts.filter(({ id }) => !known.has(id))
-      for (let i = 0; i < missing.length; i += maxGroup) await sequencer.commit(missing.slice(i, i + maxGroup))
+      if (unreadable > 0) missing.push(this.#gap(unreadable, 'spill_unreadable'))
+      try {
+        for (let i = 0; i < missing.length; i += maxGroup) await sequencer.commit(missing.slice(i, i + maxGroup))
+      } catch (error) {
+        if (error instanceof AuditError && error.code === 'frozen') return
+        throw error
+      }
       spill!.drop(file)
     }
     this.#spilled = false
   }
 
   /** What was refused is declared by the next entry that can be written: never dropped in silence. */
-  #gap(): Draft {
+  #gap(entries: number, reason: string): Draft {
     const time = this.#options.world.now()
-    const { entries, code } = this.#refused
     return captureEntry(
-      { operation: 'gap.recorded', component: 'memmimic-audit', attributes: { entries, reason: code } },
+      { operation: 'gap.recorded', component: 'memmimic-audit', attributes: { entries, reason } },
       { id: this.#ids.next(time), time, control: true },
     )
   }

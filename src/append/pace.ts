@@ -4,8 +4,8 @@
  * still or is being built anew.
  */
 
-/** Entries that the index may be behind when the next group is committed: as many as a group has. */
-const mayBeBehind = 1000
+/** Entries that the index may be behind when the next group is committed: two groups, of which it has one in hand. */
+const mayBeBehind = 2048
 /** An index that is further behind than this is being built: it is not waited for. */
 const isBuilding = 100_000
 /** How long one commit is held back at most, in milliseconds. */

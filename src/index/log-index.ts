@@ -104,8 +104,8 @@ export interface OpenIntent extends EntryRow {
   readonly id: string
 }
 
-/** Entries in one transaction: about 25 ms of the write lock. */
-const batchSize = 1000
+/** Entries in one transaction, as many as a commit of the log has at most: about 20 ms of the write lock. */
+const batchSize = 1024
 
 interface Batch {
   /** Everything from here to `end` was looked for. */
