@@ -5,7 +5,7 @@
  * what only the log knows: the number, the time that stands, the link, the commitments.
  */
 import { type EntryInput, outcomes, securityLevels } from './entry.ts'
-import { badInput, canonicalize, notPlain, pathOf } from './json.ts'
+import { badInput, canonicalize, notPlain, pathOf, sortedKeys } from './json.ts'
 import { type Micros, uuidv7Time } from './time.ts'
 
 /** The largest leaf, in bytes (tlog-tiles: a 16-bit length). */
@@ -64,6 +64,10 @@ const ownMembers = new Set(['v', 'seq', 'id', 'time', 'previousHash', 'entryHash
 /** Names that a further sealed value may not take: they stand for something else where an entry is shown as one object. */
 const takenNames = new Set([...members, ...ownMembers])
 
+type Given = Record<string, unknown>
+/** An entry of which nothing was given: those that are read become copies of it, which all have one shape. */
+const nothing: Given = Object.fromEntries([...members].map(name => [name, undefined]))
+
 /**
  * An entry's draft.
  *
@@ -76,7 +80,7 @@ export function captureEntry(input: EntryInput, options: CaptureOptions): Draft 
   }
   const problem = notPlain(input)
   if (problem !== undefined) throw badInput('$', problem)
-  const given: Record<string, unknown> = {}
+  const given: Given = { ...nothing }
   for (const name of Object.keys(input)) {
     if (!members.has(name)) throw unknownMember(name)
     given[name] = read(input, name, '$')
@@ -192,14 +196,12 @@ function flags(value: unknown): string {
   return canonicalize([...texts].sort())
 }
 
-function plainMap(value: unknown, path: string): [string, unknown][] {
+/** An object that is nothing but its members. */
+function plain(value: unknown, path: string): object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badInput(path, 'must be an object')
   const problem = notPlain(value)
   if (problem !== undefined) throw badInput(path, problem)
-  return Object.keys(value).map(key => {
-    name(key, path, key)
-    return [key, read(value, key, path)]
-  })
+  return value
 }
 
 /** A member of what was given, read once. A getter may throw. */
@@ -212,24 +214,34 @@ function read(value: object, key: string | number, path: string): unknown {
 }
 
 function attributeMap(value: unknown): string {
-  const pairs = plainMap(value, '$.attributes')
-  for (const [name, part] of pairs) {
-    if (typeof part !== 'string' && typeof part !== 'number' && typeof part !== 'boolean') {
-      throw badInput(pathOf('$.attributes', name), 'must be a text, a number or true/false')
-    }
-  }
-  return canonicalize(Object.fromEntries(pairs), '$.attributes')
+  const isAllowed = (part: unknown) => typeof part === 'string' || typeof part === 'number' || typeof part === 'boolean'
+  return scalarMap(value, '$.attributes', isAllowed, 'must be a text, a number or true/false')
 }
 
 function metricMap(value: unknown): string {
-  const pairs = plainMap(value, '$.performanceMetrics')
-  for (const [name, part] of pairs) {
-    if (typeof part !== 'number') throw badInput(pathOf('$.performanceMetrics', name), 'must be a number')
-  }
-  return canonicalize(Object.fromEntries(pairs), '$.performanceMetrics')
+  return scalarMap(value, '$.performanceMetrics', part => typeof part === 'number', 'must be a number')
 }
 
-function sealedValues(given: Record<string, unknown>, maxBytes: number): string[] {
+/** Names and what stands beside them, without further parts, in their canonical order. */
+function scalarMap(value: unknown, path: string, isAllowed: (part: unknown) => boolean, problem: string): string {
+  const given = plain(value, path)
+  let text = ''
+  for (const key of sortedKeys(given)) {
+    const json = name(key, path, key)
+    const part = read(given, key, path)
+    if (!isAllowed(part)) throw badInput(pathOf(path, key), problem)
+    text += `${text === '' ? '' : ','}${json}:${scalar(part, path, key)}`
+  }
+  return `{${text}}`
+}
+
+function scalar(value: unknown, path: string, key: string): string {
+  if (typeof value === 'boolean') return value ? 'true' : 'false'
+  if (typeof value === 'string' && value.isWellFormed()) return JSON.stringify(value)
+  return canonicalize(value, pathOf(path, key))
+}
+
+function sealedValues(given: Given, maxBytes: number): string[] {
   const out: string[] = []
   const seal = (name: string, path: string, json: string) => {
     // One UTF-16 unit is at most three bytes: only a text near the limit is measured.
@@ -238,38 +250,52 @@ function sealedValues(given: Record<string, unknown>, maxBytes: number): string[
     }
     out.push(name, json)
   }
-  if (given.actor !== undefined) seal('actor', '$.actor', actor(given.actor))
-  if (given.arguments !== undefined) seal('arguments', '$.arguments', canonicalize(given.arguments, '$.arguments'))
-  if (given.memoryId !== undefined) seal('memoryId', '$.memoryId', memoryId(given.memoryId))
-  for (const name of ['operationResult', 'session', 'userContext']) {
-    const value = given[name]
-    if (value === undefined) continue
-    seal(name, `$.${name}`, name === 'session' ? label(value, '$.session', 512) : canonicalize(value, `$.${name}`))
+  const { actor, arguments: called, memoryId, operationResult, session, userContext, sealed } = given
+  if (actor !== undefined) seal('actor', '$.actor', actorJson(actor))
+  if (called !== undefined) seal('arguments', '$.arguments', canonicalize(called, '$.arguments'))
+  if (memoryId !== undefined) seal('memoryId', '$.memoryId', memoryIdJson(memoryId))
+  if (operationResult !== undefined) {
+    seal('operationResult', '$.operationResult', canonicalize(operationResult, '$.operationResult'))
   }
-  if (given.sealed === undefined) return out
-  for (const [name, value] of plainMap(given.sealed, '$.sealed')) {
-    const path = pathOf('$.sealed', name)
-    if (takenNames.has(name)) throw badInput(path, 'this name has a place of its own in the entry')
-    seal(name, path, canonicalize(value, path))
+  if (session !== undefined) seal('session', '$.session', label(session, '$.session', 512))
+  if (userContext !== undefined) seal('userContext', '$.userContext', canonicalize(userContext, '$.userContext'))
+  if (sealed === undefined) return out
+  const further = plain(sealed, '$.sealed')
+  for (const key of Object.keys(further)) {
+    name(key, '$.sealed', key)
+    const path = pathOf('$.sealed', key)
+    if (takenNames.has(key)) throw badInput(path, 'this name has a place of its own in the entry')
+    seal(key, path, canonicalize(read(further, key, '$.sealed'), path))
   }
   return sortPairs(out)
 }
 
-/** Reads each member once, so that what was judged is what is written. */
-function actor(value: unknown): string {
-  const { type, id, onBehalfOf, ...rest } = Object.fromEntries(plainMap(value, '$.actor'))
-  for (const name in rest) throw badInput(pathOf('$.actor', name), 'an actor has type, id and onBehalfOf')
-  const principal = onBehalfOf === undefined ? '' : `"onBehalfOf":${identity(onBehalfOf, '$.actor.onBehalfOf')},`
+function actorJson(value: unknown): string {
+  const { id, type, onBehalfOf } = identityParts(value, '$.actor', 'an actor has type, id and onBehalfOf')
+  const principal = onBehalfOf === undefined ? '' : `"onBehalfOf":${principalJson(onBehalfOf)},`
   return `{"id":${label(id, '$.actor.id', 512)},${principal}"type":${label(type, '$.actor.type', 256)}}`
 }
 
-function identity(value: unknown, path: string): string {
-  const { type, id, ...rest } = Object.fromEntries(plainMap(value, path))
-  for (const name in rest) throw badInput(pathOf(path, name), 'only type and id stand here')
-  return `{"id":${label(id, `${path}.id`, 512)},"type":${label(type, `${path}.type`, 256)}}`
+function principalJson(value: unknown): string {
+  const path = '$.actor.onBehalfOf'
+  const problem = 'only type and id stand here'
+  const { id, type, onBehalfOf } = identityParts(value, path, problem)
+  if (onBehalfOf !== undefined) throw badInput(pathOf(path, 'onBehalfOf'), problem)
+  return `{"id":${label(id, '$.actor.onBehalfOf.id', 512)},"type":${label(type, '$.actor.onBehalfOf.type', 256)}}`
 }
 
-function memoryId(value: unknown): string {
+/** The parts of an identity, each read once, so that what was judged is what is written. */
+function identityParts(value: unknown, path: string, problem: string) {
+  const given = plain(value, path)
+  const parts: Record<'id' | 'type' | 'onBehalfOf', unknown> = { id: undefined, type: undefined, onBehalfOf: undefined }
+  for (const key of Object.keys(given)) {
+    if (key !== 'id' && key !== 'type' && key !== 'onBehalfOf') throw badInput(pathOf(path, key), problem)
+    parts[key] = read(given, key, path)
+  }
+  return parts
+}
+
+function memoryIdJson(value: unknown): string {
   if (typeof value === 'number') return JSON.stringify(canonicalize(value, '$.memoryId'))
   return label(value, '$.memoryId', 512)
 }

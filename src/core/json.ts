@@ -176,10 +176,19 @@ export function notPlain(value: object): string | undefined {
   return plain && Object.getOwnPropertySymbols(value).length === 0 ? undefined : 'the object is not a plain one'
 }
 
+/** Up to so many names are put in order by hand: `sort` takes two kilobytes for each call. */
+const fewNames = 32
+
 /** The member names in the order of RFC 8785: by UTF-16 code units. */
-function sortedKeys(value: object): string[] {
+export function sortedKeys(value: object): string[] {
   const names = Object.keys(value)
-  for (let i = 1; i < names.length; i++) if (names[i - 1]! > names[i]!) return names.sort()
+  if (names.length > fewNames) return names.sort()
+  for (let i = 1; i < names.length; i++) {
+    const name = names[i]!
+    let at = i
+    for (; at > 0 && names[at - 1]! > name; at--) names[at] = names[at - 1]!
+    names[at] = name
+  }
   return names
 }
 
