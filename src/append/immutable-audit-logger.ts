@@ -196,7 +196,7 @@ export class ImmutableAuditLogger {
 /** Drafts in one message to the writer. */
 const maxMessage = 256
 /** Answers in one turn of the event loop: about a millisecond of work, with what those who waited do next. */
-const maxAnswers = 32
+const maxAnswers = 64
 
 /** An intent says whose it is, so that the next start can tell whether it may still be finished. */
 function withMark(input: EntryInput): EntryInput {

@@ -7,31 +7,77 @@
  */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { saltLength } from '../core/sealed.ts'
+import { type Cursor, lengthOfHashes, putHashes, takeHashes } from './leaf-hashes.ts'
 
 const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
-/** Leaves, each behind its length in 16 bits as in a tlog-tiles bundle, compressed as one. */
+/** What a block of leaves begins with; one of before schema 3 begins with the mark of its compression, and is that alone. */
+const leavesMark = 3
+const zstdMark = 0x28
+/** The mark, and the length of the hashes. */
+const leavesHeader = 1 + 4
+/** Before what is left of a leaf: its length, and how many hashes were taken out of it. */
+const leafHeader = 2 + 1
+
+/** Leaves: the length of their hashes, the hashes, and the rest, compressed as one (`leaf-hashes.ts`). */
 export function packLeaves(leaves: readonly Uint8Array[]): Uint8Array {
-  const out = Buffer.allocUnsafe(leaves.reduce((sum, leaf) => sum + 2 + leaf.length, 0))
-  let at = 0
+  const all = Buffer.concat(leaves)
+  const rest = Buffer.allocUnsafe(all.length + leaves.length * leafHeader)
+  const hashes = Buffer.allocUnsafe(leavesHeader + all.length)
+  const cursor: Cursor = { text: 0, hash: leavesHeader, out: 0 }
   for (const leaf of leaves) {
-    at = out.writeUInt16BE(leaf.length, at)
-    out.set(leaf, at)
-    at += leaf.length
+    const header = cursor.out
+    cursor.out += leafHeader
+    const count = takeHashes(all, cursor.text + leaf.length, hashes, rest, cursor)
+    rest.writeUInt16BE(cursor.out - header - leafHeader, header)
+    rest[header + 2] = count
   }
-  return zstdCompressSync(out, compression)
+  hashes[0] = leavesMark
+  hashes.writeUInt32BE(cursor.hash - leavesHeader, 1)
+  return Buffer.concat([hashes.subarray(0, cursor.hash), zstdCompressSync(rest.subarray(0, cursor.out), compression)])
 }
 
+/** A few bytes unfold to millions of empty entries: what claims more than a tile of them is no block of ours. */
+const maxEntries = 256
 /** A tile of the largest leaves: more than a block can hold. */
-const maxLeavesBytes = 256 * (2 + 0xffff)
+const maxLeavesBytes = maxEntries * (leafHeader + 0xffff)
+
+/** Room for the pieces of a block of usual entries: with it nearly every one comes out in one stretch. */
+const chunkSize = 32 * 1024
 
 /** @throws when the bytes are none of {@link packLeaves} */
 export function unpackLeaves(data: Uint8Array): Uint8Array[] {
-  const bytes = zstdDecompressSync(data, { maxOutputLength: maxLeavesBytes })
+  if (data[0] === zstdMark) return unpackPlainLeaves(data)
+  const hashesEnd = leavesHeader + lengthAt(data, 1)
+  if (data[0] !== leavesMark || hashesEnd > data.length) throw new RangeError('the block is damaged')
+  const rest = zstdDecompressSync(data.subarray(hashesEnd), { maxOutputLength: maxLeavesBytes, chunkSize })
+  const ends: number[] = []
+  let bytes = 0
+  for (let at = 0; at < rest.length && ends.length <= maxEntries; at = ends.at(-1)!) {
+    ends.push(at + leafHeader + rest.readUInt16BE(at))
+    bytes += ends.at(-1)! - at - leafHeader + lengthOfHashes(rest[at + 2]!)
+  }
+  if ((ends.at(-1) ?? 0) !== rest.length || ends.length > maxEntries) throw new RangeError('the block is damaged')
+  const hashes = data.subarray(0, hashesEnd)
+  const out = Buffer.allocUnsafe(bytes)
+  const cursor: Cursor = { text: 0, hash: leavesHeader, out: 0 }
+  return ends.map(end => {
+    const start = cursor.out
+    const count = rest[cursor.text + 2]!
+    cursor.text += leafHeader
+    putHashes(rest, end, count, hashes, out, cursor)
+    return out.subarray(start, cursor.out)
+  })
+}
+
+/** Leaves, each behind its length in 16 bits as in a tlog-tiles bundle, compressed as one. */
+function unpackPlainLeaves(data: Uint8Array): Uint8Array[] {
+  const bytes = zstdDecompressSync(data, { maxOutputLength: maxLeavesBytes, chunkSize })
   const leaves: Uint8Array[] = []
   for (let at = 0; at < bytes.length; ) {
     const start = at + 2
     at = start + bytes.readUInt16BE(at)
+    if (at > bytes.length || leaves.length >= maxEntries) throw new RangeError('the block is damaged')
     leaves.push(bytes.subarray(start, at))
   }
   return leaves
@@ -72,33 +118,47 @@ export function packContents(contents: readonly Uint8Array[]): Uint8Array {
 /** As much as 32 entries with the largest values: what claims more is no block of ours. */
 const maxContentBytes = 1024 ** 3
 
-/** @throws when the bytes are none of {@link packContents} */
-export function unpackContents(data: Uint8Array): Uint8Array[] {
+/**
+ * The contents of a block, or of a part of it: from number `from` up to but not including `to`.
+ *
+ * @throws when the bytes are none of {@link packContents}
+ */
+export function unpackContents(data: Uint8Array, from = 0, to = Number.POSITIVE_INFINITY): Uint8Array[] {
   let saltsAt = 4
   const saltsEnd = saltsAt + lengthAt(data, 0)
-  const rest = zstdDecompressSync(data.subarray(saltsEnd), { maxOutputLength: maxContentBytes })
+  const damage = () => new RangeError('the block is damaged')
+  const rest = zstdDecompressSync(data.subarray(saltsEnd), { maxOutputLength: maxContentBytes, chunkSize })
   const contents: Uint8Array[] = []
-  for (let restAt = 0; restAt < rest.length; ) {
+  for (let i = 0, restAt = 0; restAt < rest.length && i < to; i++) {
     const header = rest.readUInt32BE(restAt)
     restAt += 4
+    if (i >= maxEntries) throw damage()
     if (header < saltsTaken) {
-      contents.push(rest.subarray(restAt, restAt + header))
+      if (restAt + header > rest.length) throw damage()
+      if (i >= from) contents.push(rest.subarray(restAt, restAt + header))
       restAt += header
       continue
     }
     const length = header - saltsTaken
-    if (length > rest.length + saltsEnd) throw new RangeError('the block is damaged')
-    const content = Buffer.allocUnsafe(length)
-    for (let at = 0; at < content.length; ) {
+    if (length > rest.length + saltsEnd) throw damage()
+    const content = i >= from ? Buffer.allocUnsafe(length) : undefined
+    for (let at = 0; at < length; ) {
       const tail = 4 + lengthAt(rest, restAt) - beforeSalt - saltLength
-      if (saltsAt + saltLength > saltsEnd || tail < 0) throw new RangeError('the block is damaged')
-      at = copy(rest, restAt, restAt + beforeSalt, content, at)
-      at = copy(data, saltsAt, saltsAt + saltLength, content, at)
-      at = copy(rest, restAt + beforeSalt, restAt + beforeSalt + tail, content, at)
+      const end = at + beforeSalt + saltLength + tail
+      // All of it must be there: what is not filled would be whatever this process had in memory.
+      const isThere = tail >= 0 && end <= length && restAt + beforeSalt + tail <= rest.length
+      if (!isThere || saltsAt + saltLength > Math.min(saltsEnd, data.length)) throw damage()
+      if (content !== undefined) {
+        // Byte by byte where there are few: a call costs more.
+        for (let j = 0; j < beforeSalt; j++) content[at + j] = rest[restAt + j]!
+        for (let j = 0; j < saltLength; j++) content[at + beforeSalt + j] = data[saltsAt + j]!
+        copy(rest, restAt + beforeSalt, restAt + beforeSalt + tail, content, at + beforeSalt + saltLength)
+      }
+      at = end
       restAt += beforeSalt + tail
       saltsAt += saltLength
     }
-    contents.push(content)
+    if (content !== undefined) contents.push(content)
   }
   return contents
 }

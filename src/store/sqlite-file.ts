@@ -57,21 +57,30 @@ const ciphers = {
  * @throws AuditError `not_found`, `already_exists`, `bad_key`, `bad_format`, `newer_schema`, `busy`, `io`
  */
 export function openSqliteFile(options: OpenOptions): Connection {
+  const { file, mode } = options
   checkPlace(options)
-  const connection = asAuditError(
-    options.file,
-    () => new Database(options.file, { readonly: options.mode === 'read', timeout: lockTimeout }),
-  )
+  const before = mode === 'create' ? undefined : identityOf(file)
+  const connection = asAuditError(file, () => new Database(file, { readonly: mode === 'read', timeout: lockTimeout }))
   try {
-    asAuditError(options.file, () => {
-      if (options.mode === 'create') chmodSync(options.file, 0o600)
-      prepare(connection, options)
+    asAuditError(file, () => {
+      if (mode === 'create') chmodSync(file, 0o600)
+      prepare(connection, options, before)
     })
     return connection
   } catch (error) {
     connection.close()
-    throw error
+    // Looked at only now: closing a file that this process has open elsewhere would let go of the locks on it.
+    const isPlain = error instanceof AuditError && error.code === 'bad_key' && startsAsPlainSqlite(file)
+    if (!isPlain) throw error
+    const message = `${file} is an unencrypted database, but this log was made encrypted`
+    throw new AuditError('bad_format', message, { cause: error })
   }
+}
+
+/** What tells a file from another that takes its name; `undefined` where there is none. */
+export function identityOf(file: string): string | undefined {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found && `${found.dev} ${found.ino}`
 }
 
 /**
@@ -122,7 +131,7 @@ function unlock(connection: Connection, key: Uint8Array, cipher: keyof typeof ci
   connection.pragma(`key="x'${Buffer.from(key).toString('hex')}'"`)
 }
 
-function checkPlace({ file, mode, key }: OpenOptions): void {
+function checkPlace({ file, mode }: OpenOptions): void {
   const there = existsSync(file)
   if (mode === 'create') {
     if (there) throw new AuditError('already_exists', `${file} is there already`)
@@ -130,10 +139,6 @@ function checkPlace({ file, mode, key }: OpenOptions): void {
   }
   if (!there) throw new AuditError('not_found', `there is no log at ${file}: make one with init`)
   if (!statSync(file).isFile()) throw new AuditError('bad_format', `${file} is not a file`)
-  const plain = startsAsPlainSqlite(file)
-  if (plain && key !== undefined) {
-    throw new AuditError('bad_format', `${file} is an unencrypted database, but this log was made encrypted`)
-  }
 }
 
 function startsAsPlainSqlite(file: string): boolean {
@@ -147,28 +152,37 @@ function startsAsPlainSqlite(file: string): boolean {
   return head.toString('latin1') === 'SQLite format 3\0'
 }
 
-function prepare(connection: Connection, options: OpenOptions): void {
+/** @param identity of the file that was to be opened; of one that is made now, `undefined` */
+function prepare(connection: Connection, options: OpenOptions, identity: string | undefined): void {
   const { file, key, cipher = 'sqlcipher', schema, mode, synchronous, secureDelete } = options
   if (key !== undefined) unlock(connection, key, cipher)
+  const pragma = (name: string) => connection.pragma(name, { simple: true }) as number
   if (mode === 'create') connection.pragma('page_size=4096')
+  else {
+    // The first look into the file waits for whoever has it to himself: he may put another in its place.
+    const applicationId = pragma('application_id')
+    if (identityOf(file) !== identity) throw new AuditError('busy', `${file} was replaced at this moment: try again`)
+    if (applicationId !== schema.applicationId) {
+      throw new AuditError('bad_format', `${file} is a database, but not one of memmimic-audit`)
+    }
+  }
   if (mode !== 'read') connection.pragma('journal_mode=WAL')
   connection.pragma(`synchronous=${synchronous}`)
   connection.pragma('cache_size=-8000')
   if (secureDelete) connection.pragma('secure_delete=ON')
 
-  const pragma = (name: string) => connection.pragma(name, { simple: true }) as number
   const latest = schema.migrations.length
   const version = pragma('user_version')
-  if (mode !== 'create' && pragma('application_id') !== schema.applicationId) {
-    throw new AuditError('bad_format', `${file} is a database, but not one of memmimic-audit`)
-  }
   if (version > latest) {
     throw new AuditError(
       'newer_schema',
       `${file} has schema ${version}; this release knows ${latest}: use a newer memmimic-audit`,
     )
   }
-  if (version === latest) return
+  if (version === latest) {
+    checkSchema(connection, options, version)
+    return
+  }
   if (mode === 'read') {
     // Questions are answered in today's schema only: whoever may write brings the file forward first.
     openSqliteFile({ ...options, mode: 'write' }).close()
@@ -177,7 +191,9 @@ function prepare(connection: Connection, options: OpenOptions): void {
   connection.exec('BEGIN IMMEDIATE')
   try {
     // Another process may have been here while this one waited for the lock.
-    for (const step of schema.migrations.slice(pragma('user_version'))) connection.exec(step)
+    const from = pragma('user_version')
+    if (mode !== 'create') checkSchema(connection, options, from)
+    for (const step of schema.migrations.slice(from)) connection.exec(step)
     connection.pragma(`application_id=${schema.applicationId}`)
     connection.pragma(`user_version=${latest}`)
     connection.exec('COMMIT')
@@ -185,6 +201,32 @@ function prepare(connection: Connection, options: OpenOptions): void {
     connection.exec('ROLLBACK')
     throw error
   }
+}
+
+const objects = 'SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name'
+
+/** What the schema of a file is, by what makes it and its version. */
+const objectsOf = new WeakMap<Schema, Map<number, string>>()
+
+/**
+ * Whether the tables of a file are exactly those that the migrations up to a version make. A trigger or a view that someone
+ * else put there would run whenever something is written or read.
+ */
+export function isAsMade(connection: Connection, schema: Schema, version = schema.migrations.length): boolean {
+  const known = objectsOf.get(schema) ?? new Map<number, string>()
+  objectsOf.set(schema, known)
+  if (version > 0 && !known.has(version)) {
+    const model = new Database(':memory:')
+    for (const step of schema.migrations.slice(0, version)) model.exec(step)
+    known.set(version, JSON.stringify(model.prepare(objects).raw().all()))
+    model.close()
+  }
+  return JSON.stringify(connection.prepare(objects).raw().all()) === known.get(version)
+}
+
+function checkSchema(connection: Connection, { file, schema }: OpenOptions, version: number): void {
+  if (isAsMade(connection, schema, version)) return
+  throw new AuditError('bad_format', `${file} has tables, triggers or views that are not its own: it was changed`)
 }
 
 /** Runs `work`, and says in one sentence what the database or the file system had against it. */

@@ -9,8 +9,9 @@ import { AuditError } from '../core/errors.ts'
 import { leafHash } from '../core/hash.ts'
 import type { Seal } from '../core/seal.ts'
 import { packContents, packLeaves, unpackContents, unpackLeaves } from './block.ts'
-import { asAuditError, type Connection, openSqliteFile, type Schema, toAuditError } from './sqlite-file.ts'
+import { asAuditError, type Connection, identityOf, openSqliteFile, type Schema, toAuditError } from './sqlite-file.ts'
 import type { Batch, Head, MaybePromise, NewEntry, Removal, Store, StoredCheckpoint, StoredEntry } from './store.ts'
+import { straysIn } from './strays.ts'
 
 /** Entries in a tile. */
 const tileWidth = 256
@@ -19,10 +20,13 @@ const tileWidth = 256
  * 2 % worse; 256 reads it in five times the time.
  */
 const blockSize = 32
+/** What is read at one moment: a tile of usual entries, or one block of large ones. */
+const blocksAtOnce = tileWidth / blockSize
+const bytesAtOnce = 512 * 1024
 
 /**
- * Version 2 lets content and leaves go. `schema_step` has a row for each step that a log with entries went through, with
- * the number of the entry that records it.
+ * Version 2 lets content and leaves go; version 3 keeps the hashes of a block's leaves beside their texts. `schema_step` has
+ * a row for each step that a log with entries went through, with the number of the entry that records it.
  */
 const schema: Schema = {
   applicationId: 0x6d6d6131,
@@ -38,6 +42,7 @@ const schema: Schema = {
      CREATE TABLE declared (seq INTEGER PRIMARY KEY);
      CREATE TABLE schema_step (version INTEGER PRIMARY KEY, entry INTEGER);
      INSERT INTO schema_step (version, entry) SELECT 2, NULL FROM head;`,
+    `INSERT INTO schema_step (version, entry) SELECT 3, NULL FROM head;`,
   ],
 }
 
@@ -50,7 +55,16 @@ export interface SqliteStoreOptions {
 
 /** @throws AuditError as `openSqliteFile` */
 export function openSqliteStore({ file, key, mode }: SqliteStoreOptions): SqliteStore {
-  return new SqliteStore(file, openSqliteFile({ file, key, mode, schema, synchronous: 'FULL', secureDelete: true }))
+  return new SqliteStore(file, openLogFile({ file, key, mode }))
+}
+
+/**
+ * The file of a log as a connection, for whoever does more with it than a store does.
+ *
+ * @throws AuditError as `openSqliteFile`
+ */
+export function openLogFile({ file, key, mode }: SqliteStoreOptions): Connection {
+  return openSqliteFile({ file, key, mode, schema, synchronous: 'FULL', secureDelete: true })
 }
 
 const nothing = new Uint8Array(0)
@@ -61,11 +75,14 @@ export class SqliteStore implements Store {
   readonly #file: string
   readonly #db: Connection
   readonly #sql: ReturnType<typeof statements>
+  /** The file as it was when it was opened. */
+  readonly #identity: string | undefined
   #turn: Promise<void> = Promise.resolve()
 
   constructor(file: string, db: Connection) {
     this.#file = file
     this.#db = db
+    this.#identity = identityOf(file)
     this.#sql = asAuditError(file, () => statements(db))
   }
 
@@ -81,13 +98,27 @@ export class SqliteStore implements Store {
   }
 
   *entries(from: number, to: number): Iterable<readonly StoredEntry[]> {
-    let at = from
-    while (at < to) {
-      const found = asAuditError(this.#file, () => this.#atOneMoment(() => this.#from(at, to)))
-      if (found.entries.length > 0) yield found.entries
-      if (found.next === undefined) return
-      at = found.next
+    let next: number | undefined = from
+    while (next !== undefined && next < to) {
+      const start = next
+      const found = asAuditError(this.#file, () => this.#atOneMoment(() => this.#stretch(start, to)))
+      yield* found.parts
+      next = found.next
     }
+  }
+
+  /** A few blocks, each as a part: a moment costs as much as a tenth of a block. */
+  #stretch(from: number, to: number): { parts: readonly StoredEntry[][]; next: number | undefined } {
+    const parts: StoredEntry[][] = []
+    let next: number | undefined = from
+    for (let bytes = 0; next !== undefined && next < to && parts.length < blocksAtOnce && bytes < bytesAtOnce; ) {
+      const found = this.#from(next, to)
+      if (found.entries.length > 0) parts.push(found.entries)
+      bytes += found.bytes
+      // A file that was changed below SQLite may give rows out of order: what goes on must come to an end all the same.
+      next = found.next === undefined ? undefined : Math.max(next + 1, found.next)
+    }
+    return { parts, next }
   }
 
   /** Entries move from tail to block in one commit: whoever looks into both must look at one moment. */
@@ -102,19 +133,20 @@ export class SqliteStore implements Store {
   }
 
   /** The block or the stretch of tail in which the first entry at or after `at` stands. */
-  #from(at: number, to: number): { entries: StoredEntry[]; next: number | undefined } {
+  #from(at: number, to: number): { entries: StoredEntry[]; next: number | undefined; bytes: number } {
     const block = this.#sql.leavesFrom.get(at - (at % blockSize), to) as [first: number, data: unknown] | undefined
     // The tail begins where the blocks end. What stands in it below a block is not of this store's making, but it is
     // there, and is given as it stands.
     const tail = this.#sql.tailFrom.all(at, block?.[0] ?? to) as TailRow[]
     if (block === undefined || tail.length > 0) {
       const entries = tail.map(fromTail)
-      return { entries, next: tail.length === 0 ? undefined : entries.at(-1)!.seq + 1 }
+      return { entries, next: tail.length === 0 ? undefined : entries.at(-1)!.seq + 1, bytes: 0 }
     }
     const [start, data] = block
     const content = this.#sql.contentOf.get(start)
-    const entries = openBlock(start, data, content).filter(({ seq }) => seq >= at && seq < to)
-    return { entries, next: Math.max(at + 1, start + blockSize) }
+    const entries = openBlock(start, data, content, at, to)
+    const bytes = (content as Uint8Array | undefined)?.length ?? 0
+    return { entries, next: Math.max(at + 1, start + blockSize), bytes }
   }
 
   tile(level: number, index: number): Uint8Array | undefined {
@@ -155,6 +187,13 @@ export class SqliteStore implements Store {
     }
   }
 
+  strays(): string[] {
+    return asAuditError(this.#file, () => {
+      const planted = isAsMade(this.#db, schema) ? [] : ['the file has tables, triggers or views that are not its own']
+      return [...planted, ...this.#atOneMoment(() => straysIn(this.#db))]
+    })
+  }
+
   /** The step of the schema that this log went through and that no entry records yet. */
   unrecordedStep(): number | undefined {
     return asAuditError(this.#file, () => (this.#sql.unrecordedStep.get() as number | null) ?? undefined)
@@ -180,16 +219,38 @@ export class SqliteStore implements Store {
   #inTurn(work: () => Promise<boolean>): Promise<void> {
     const turn = this.#turn.then(async () => {
       asAuditError(this.#file, () => this.#sql.beginWrite.run())
+      let isCommitting = false
       try {
-        const end = (await work()) ? this.#sql.commit : this.#sql.rollback
-        end.run()
+        // What is written into a file that has lost its name is written nowhere.
+        if (identityOf(this.#file) !== this.#identity) {
+          throw new AuditError('io', `${this.#file} is gone or is another file now: open the log again`)
+        }
+        isCommitting = await work()
+        if (isCommitting) this.#sql.commit.run()
+        else this.#sql.rollback.run()
       } catch (error) {
         if (this.#db.inTransaction) this.#sql.rollback.run()
+        if (isCommitting) this.#takeBack()
         throw toAuditError(this.#file, error)
       }
     })
     this.#turn = turn.catch(() => {})
     return turn
+  }
+
+  /**
+   * Makes sure that a transaction whose commit failed is not there. One that was written and not synced stands in the
+   * write-ahead log, whole: should this process end now, the next one would find it. Another one in its place takes it away;
+   * where that fails too, nobody can tell.
+   */
+  #takeBack(): void {
+    try {
+      this.#sql.beginWrite.run()
+      this.#db.pragma(`user_version=${schema.migrations.length}`)
+      this.#sql.commit.run()
+    } catch {
+      if (this.#db.inTransaction) this.#sql.rollback.run()
+    }
   }
 
   #write({ entries, tiles, seals, head, removal, recordsStep }: Batch): void {
@@ -282,13 +343,13 @@ function statements(db: Connection) {
     beginWrite: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
-    head: db.prepare('SELECT size, root, frozen FROM head'),
+    head: db.prepare('SELECT size, root, frozen FROM head WHERE one = 1'),
     setHead: db.prepare('INSERT OR REPLACE INTO head (one, size, root, frozen) VALUES (1, ?, ?, ?)'),
     tailFrom: db.prepare('SELECT seq, leaf, content FROM tail WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT 256').raw(),
     tailHashes: db.prepare('SELECT seq, hash FROM tail WHERE seq >= ? AND seq < ? ORDER BY seq').raw(),
     addTail: db.prepare('INSERT INTO tail (seq, hash, leaf, content) VALUES (?, ?, ?, ?)'),
     dropTail: db.prepare('DELETE FROM tail WHERE seq >= ? AND seq < ?'),
-    keepInTail: db.prepare('INSERT OR IGNORE INTO tail (seq, hash, leaf, content) VALUES (?, ?, ?, ?)'),
+    keepInTail: db.prepare('INSERT OR REPLACE INTO tail (seq, hash, leaf, content) VALUES (?, ?, ?, ?)'),
     emptyTail: db.prepare("UPDATE tail SET content = x'' WHERE seq >= ? AND seq <= ?"),
     leavesFrom: db
       .prepare('SELECT first, data FROM leaves WHERE first >= ? AND first < ? ORDER BY first LIMIT 1')
@@ -321,14 +382,23 @@ function* pages<T extends { readonly size: number }>(
   to: number,
   read: (after: number, to: number) => T[],
 ): Iterable<T> {
-  for (let rows = read(from, to); rows.length > 0; rows = read(rows.at(-1)!.size, to)) yield* rows
+  let at = from
+  for (let rows = read(at, to); rows.length > 0; rows = read(at, to)) {
+    yield* rows
+    // Whatever order a changed file gives them in.
+    at = rows.reduce((most, { size }) => Math.max(most, size), at + 1)
+  }
 }
 
-/** The entries of a block. What cannot be unpacked any more is not there: the check will say so, entry by entry. */
-function openBlock(first: number, data: unknown, content: unknown): StoredEntry[] {
-  const leaves = orNothing(() => unpackLeaves(asBytes(data)))
-  const contents = content === undefined ? [] : orNothing(() => unpackContents(asBytes(content)))
-  return leaves.map((leaf, i) => ({ seq: first + i, leaf, content: contents[i] ?? new Uint8Array(0) }))
+/**
+ * The entries of a block with `from ≤ seq < to`. What cannot be unpacked any more is not there: the check will say so, entry
+ * by entry.
+ */
+function openBlock(first: number, data: unknown, content: unknown, from: number, to: number): StoredEntry[] {
+  const start = Math.max(0, from - first)
+  const leaves = orNothing(() => unpackLeaves(asBytes(data))).slice(start, to - first)
+  const contents = content === undefined ? [] : orNothing(() => unpackContents(asBytes(content), start, to - first))
+  return leaves.map((leaf, i) => ({ seq: first + start + i, leaf, content: contents[i] ?? nothing }))
 }
 
 function orNothing(unpack: () => Uint8Array[]): Uint8Array[] {

@@ -98,10 +98,19 @@ export interface LogReader {
   declarations(): AsyncIterable<StoredEntry> | Iterable<StoredEntry>
 }
 
+/** A log with what only the store that keeps it knows. */
+export interface KeptLog extends LogReader {
+  /** What stands in the store and is part of nothing that can be read of it: a sentence each. For a deep check. */
+  strays?(): MaybePromise<readonly string[]>
+
+  /** The version of the store's own schema to which it went on with entries in it, until an entry records that. */
+  unrecordedStep?(): MaybePromise<number | undefined>
+}
+
 /** As much of a log as a projection follows. */
 export type LogSource = Pick<LogReader, 'head' | 'entries'>
 
-export interface Store extends LogReader {
+export interface Store extends KeptLog {
   /**
    * The only way in. Takes the write lock of the log, against every other writer in every process, and calls `build`
    * with the head as it is under this lock; `build` may read from this store. What it returns becomes durable as a
@@ -121,9 +130,6 @@ export interface Store extends LogReader {
 
   /** The newest checkpoint. */
   lastCheckpoint(): MaybePromise<StoredCheckpoint | undefined>
-
-  /** The version of the store's own schema to which it went on with entries in it, until an entry records that. */
-  unrecordedStep?(): MaybePromise<number | undefined>
 
   /** Gives back files and connections. Idempotent; nothing else may be called afterwards. */
   close(): MaybePromise<void>

@@ -35,7 +35,7 @@ it('is brought forward by whoever opens it, recorded once, and every old leaf is
   const report = await reader.verify({ deep: true })
   expect(report).toMatchObject({ valid: true, complete: true, size: 303 })
   expect(report.declared).toEqual([
-    expect.objectContaining({ operation: 'log.migrated', seq: 302, what: 'schema', to: 2 }),
+    expect.objectContaining({ operation: 'log.migrated', seq: 302, what: 'schema', to: 3 }),
   ])
   await reader.close()
 })
