@@ -3,9 +3,10 @@ import { type Finding, finding } from '../core/finding.ts'
 import type { Connection } from '../store/sqlite-file.ts'
 import type { LogSource, StoredEntry } from '../store/store.ts'
 import { bareId, type Facts, factsOf, idBytes } from './facts.ts'
+import { countList, keysOf, type Listed, listKey, listOfKey } from './lists.ts'
 import { type Meta, type Row, type Statements, statements } from './schema.ts'
 import { isOverwritten, termHash } from './terms.ts'
-import { bitsOf, blockWidth } from './text-blocks.ts'
+import { bitsOf, blockWidth, countBits } from './text-blocks.ts'
 
 /** The finding for one way in which the index says something else than the log. */
 function mismatch(seq: number | undefined, message: string, facts: Partial<Finding> = {}): Finding {
@@ -124,7 +125,27 @@ function* textDifferences(
   }
 }
 
-const extraTables = ['flag', 'who', 'odd_id'] as const
+/** What the index gives an entry, by the kind of the list in which it stands. */
+const listNames: Readonly<Record<Listed, string>> = {
+  operation: 'operation',
+  component: 'component',
+  session: 'session',
+  flag: 'flag',
+  who: 'actor',
+}
+
+/** The texts of an entry that stand in lists, each once. */
+function listTexts({ operation, component, session, flags, actor, principal }: Facts): [Listed, string][] {
+  const whos = actor === principal ? [actor] : [actor, principal]
+  const texts: [Listed, string | undefined][] = [
+    ['operation', operation],
+    ['component', component],
+    ['session', session],
+    ...flags.map((flag): [Listed, string] => ['flag', flag]),
+    ...whos.map((who): [Listed, string | undefined] => ['who', who]),
+  ]
+  return texts.filter((pair): pair is [Listed, string] => pair[1] !== undefined)
+}
 
 /** What stands in the tables beside the rows, and what has come by that should. */
 class Besides {
@@ -132,7 +153,7 @@ class Besides {
   readonly #sql: Statements
   readonly #text
   readonly #has
-  readonly #counts = { flag: 0, who: 0, odd_id: 0 }
+  readonly #counts = { list: 0, odd_id: 0 }
   readonly #intents = new Map<string, number>()
 
   constructor(db: Connection, sql: Statements) {
@@ -141,8 +162,6 @@ class Besides {
     const pluck = (text: string) => db.prepare(text).pluck()
     this.#text = sql.text
     this.#has = {
-      flag: pluck('SELECT 1 FROM flag WHERE term = ? AND seq = ?'),
-      who: pluck('SELECT 1 FROM who WHERE term = ? AND seq = ?'),
       oddId: pluck('SELECT 1 FROM odd_id WHERE id = ? AND seq = ?'),
       identity: pluck('SELECT 1 FROM identity WHERE id = ? AND who = ?'),
     }
@@ -160,18 +179,13 @@ class Besides {
 
   *of(entry: Facts): Iterable<Finding> {
     const { seq } = entry
-    for (const flag of entry.flags) {
-      this.#counts.flag++
-      if (this.#has.flag.get(this.#idOf(flag), seq) === undefined)
-        yield mismatch(seq, `the flag ${quote(flag)} is missing in the index`)
-    }
-    for (const who of new Set([entry.actor, entry.principal])) {
-      if (who === undefined) continue
-      this.#counts.who++
-      const id = this.#idOf(who)
-      if (this.#has.who.get(id, seq) === undefined) yield mismatch(seq, `the actor ${who} is missing in the index`)
-      if (this.#has.identity.get(this.#idOf(bareId(who)!), id) === undefined)
-        yield mismatch(seq, `the actor ${who} cannot be found by its id`)
+    for (const [name, text] of listTexts(entry)) {
+      this.#counts.list++
+      const id = this.#idOf(text)
+      if (id === undefined || countList(this.#sql, listKey(name, id), seq, seq) === 0)
+        yield mismatch(seq, `the ${listNames[name]} ${quote(text)} is missing in the index`)
+      if (name === 'who' && this.#has.identity.get(this.#idOf(bareId(text)!), id) === undefined)
+        yield mismatch(seq, `the actor ${text} cannot be found by its id`)
     }
     if (entry.oddId !== undefined) {
       this.#counts.odd_id++
@@ -194,35 +208,69 @@ class Besides {
 
   /** Everything that should be there is. What is there too many is only looked for when the numbers do not agree. */
   async *extra(log: LogSource): AsyncIterable<Finding> {
-    const db = this.#db
-    const pages = {
-      flag: 'SELECT term AS key, seq FROM flag WHERE (term, seq) > (?, ?) ORDER BY term, seq LIMIT 1000',
-      who: 'SELECT term AS key, seq FROM who WHERE (term, seq) > (?, ?) ORDER BY term, seq LIMIT 1000',
-      odd_id: 'SELECT id AS key, seq FROM odd_id WHERE (id, seq) > (?, ?) ORDER BY id, seq LIMIT 1000',
+    let listed = 0
+    let areUsual = true
+    for (const [key, block, bits] of this.#sql.allLists.iterate(...beforeAllLists, -1) as Iterable<ListRow>) {
+      areUsual &&= isUsual(key, block, bits)
+      listed += countBits(bits)
     }
-    const what = { flag: 'a flag', who: 'an actor', odd_id: 'an id' }
-    for (const table of extraTables) {
-      if (db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() === this.#counts[table]) continue
-      const page = db.prepare(pages[table])
-      let last: { key: unknown; seq: number } = { key: table === 'odd_id' ? Buffer.alloc(0) : -1, seq: -1 }
-      for (;;) {
-        const rows = page.all(last.key, last.seq) as { key: unknown; seq: number }[]
-        if (rows.length === 0) break
-        for (const { key, seq } of rows) {
-          if (this.#isSaid(table, key, await factsAt(log, seq))) continue
-          yield mismatch(seq, `the index gives it ${what[table]} that the log does not`)
+    if (!areUsual || listed !== this.#counts.list) yield* this.#extraInLists(log)
+    if (this.#db.prepare('SELECT count(*) FROM odd_id').pluck().get() !== this.#counts.odd_id)
+      yield* this.#extraIds(log)
+  }
+
+  async *#extraInLists(log: LogSource): AsyncIterable<Finding> {
+    for (let last: readonly unknown[] = beforeAllLists; ; ) {
+      const rows = this.#sql.allLists.all(...last, 1000) as ListRow[]
+      if (rows.length === 0) return
+      for (const [key, block, bits] of rows) {
+        if (!isUsual(key, block, bits)) {
+          yield mismatch(undefined, `it has a list that is none (${String(key)}, ${String(block)})`)
+          continue
         }
-        last = rows.at(-1)!
+        const { name, term } = listOfKey(key)
+        const text = this.#text.get(term) as string | undefined
+        for (let bit = 0; bit < blockWidth; bit++) {
+          if (((bits >>> bit) & 1) === 0) continue
+          const seq = block * blockWidth + bit
+          const facts = await factsAt(log, seq)
+          const isSaid = facts !== undefined && listTexts(facts).some(([of, is]) => of === name && is === text)
+          if (!isSaid)
+            yield mismatch(seq, `the index gives it the ${listNames[name!]} ${quote(text)}, and the log does not`)
+        }
       }
+      last = rows.at(-1)!.slice(0, 2)
     }
   }
 
-  #isSaid(table: (typeof extraTables)[number], key: unknown, entry: Facts | undefined): boolean {
-    if (entry === undefined) return false
-    if (table === 'flag') return entry.flags.includes(this.#text.get(key) as string)
-    if (table === 'who') return [entry.actor, entry.principal].includes(this.#text.get(key) as string)
-    return entry.oddId !== undefined && Buffer.compare(idBytes(entry.oddId), key as Uint8Array) === 0
+  async *#extraIds(log: LogSource): AsyncIterable<Finding> {
+    const page = this.#db
+      .prepare('SELECT id, seq FROM odd_id WHERE (id, seq) > (?, ?) ORDER BY id, seq LIMIT 1000')
+      .raw()
+    type IdRow = [id: Uint8Array, seq: number]
+    for (
+      let rows = page.all(Buffer.alloc(0), -1) as IdRow[];
+      rows.length > 0;
+      rows = page.all(...rows.at(-1)!) as IdRow[]
+    ) {
+      for (const [id, seq] of rows) {
+        const odd = (await factsAt(log, seq))?.oddId
+        if (odd === undefined || Buffer.compare(idBytes(odd), id) !== 0)
+          yield mismatch(seq, 'the index gives it an id that the log does not')
+      }
+    }
   }
+}
+
+type ListRow = [key: number, block: number, bits: number]
+
+/** A row before all that can be, of whatever type they are. */
+const beforeAllLists = [-(2 ** 53), -(2 ** 53)] as const
+
+/** Whether a row is one that this software writes; whatever is counted of any other would mean nothing. */
+function isUsual(key: unknown, block: unknown, bits: unknown): boolean {
+  const isKey = Number.isSafeInteger(key) && (key as number) >= 0 && listOfKey(key as number).name !== undefined
+  return isKey && Number.isSafeInteger(block) && (block as number) >= 0 && bits === ((bits as number) | 0) && bits !== 0
 }
 
 async function factsAt(log: LogSource, seq: number): Promise<Facts | undefined> {
@@ -237,7 +285,7 @@ function* termDifferences(db: Connection, sql: Statements): Iterable<Finding> {
   type Term = [id: number, hash: number, text: string]
   for (let terms = page.all(-1) as Term[]; terms.length > 0; terms = page.all(terms.at(-1)![0]) as Term[]) {
     for (const [id, hash, text] of terms) {
-      if (sql.isTermUsed.get(id) === 0) {
+      if (sql.isTermUsed.get(id, ...keysOf(id), id) === 0) {
         if (!isOverwritten(hash, text)) yield mismatch(undefined, `it keeps a text that no entry has (term ${id})`)
       } else if (hash !== termHash(text)) {
         yield mismatch(undefined, `a text that entries have cannot be found in it (term ${id})`)
@@ -246,13 +294,12 @@ function* termDifferences(db: Connection, sql: Statements): Iterable<Finding> {
       }
     }
   }
-  const isWhoUsed = db.prepare('SELECT EXISTS (SELECT 1 FROM who WHERE term = ?)').pluck()
   for (const { id, who } of db.prepare('SELECT id, who FROM identity').iterate() as Iterable<{
     id: number
     who: number
   }>) {
     const text = sql.text.get(who) as string | undefined
-    if (text !== undefined && isWhoUsed.get(who) === 1 && bareId(text) === sql.text.get(id)) continue
+    if (text !== undefined && sql.isListed.get(listKey('who', who)) === 1 && bareId(text) === sql.text.get(id)) continue
     yield mismatch(undefined, `somebody is found in it by an id that is not theirs (term ${who})`)
   }
   const sets = db.prepare('SELECT id FROM flag_set WHERE id NOT IN (SELECT flags FROM entry WHERE flags IS NOT NULL)')

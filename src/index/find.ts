@@ -2,6 +2,7 @@
 import type { CompiledFilter, Requirement } from '../core/filter.ts'
 import { uuidv7Time } from '../core/time.ts'
 import { idBytes, identityText } from './facts.ts'
+import { countList, type Listed, listed, listKey, readList } from './lists.ts'
 import { intersection, listOf, listOfAll, type Postings, union } from './postings.ts'
 import { codes, type ListName, type Meta, type Row, type Statements } from './schema.ts'
 import type { Terms } from './terms.ts'
@@ -217,8 +218,12 @@ function codesOf(values: readonly string[], names: readonly string[]): number[] 
 
 type Span = Pick<Plan, 'low' | 'high' | 'direction'>
 
-function listName(field: Requirement['field']): ListName {
+function listName(field: Requirement['field']): ListName | Listed {
   return field === 'actor' ? 'who' : field
+}
+
+function isListed(name: ListName | Listed): name is Listed {
+  return (listed as readonly string[]).includes(name)
 }
 
 /** The numbers of the terms that a requirement names, as far as any entry has them. */
@@ -240,7 +245,14 @@ function present(ids: readonly (number | undefined)[]): number[] {
   return [...new Set(ids.filter(id => id !== undefined))]
 }
 
-function listsOf(name: ListName, values: readonly number[], sql: Statements, { low, high, direction }: Span): Postings {
+function listsOf(name: ListName | Listed, values: readonly number[], sql: Statements, span: Span): Postings {
+  const { low, high, direction } = span
+  if (isListed(name)) {
+    return union(
+      values.map(value => readList(sql, listKey(name, value), span)),
+      direction,
+    )
+  }
   const statement = sql[direction === 1 ? 'asc' : 'desc'][name]
   return union(
     values.map(value =>
@@ -264,6 +276,9 @@ function counter(
 ): { count?: () => number } {
   const hasMany = field === 'flag' || field === 'actor'
   if (hasMany && values.length > 1) return {}
-  const statement = sql.count[listName(field)]
-  return { count: () => values.reduce((sum, value) => sum + (statement.get(value, low, high) as number), 0) }
+  const name = listName(field)
+  const countOf = isListed(name)
+    ? (value: number) => countList(sql, listKey(name, value), low, high)
+    : (value: number) => sql.count[name].get(value, low, high) as number
+  return { count: () => values.reduce((sum, value) => sum + countOf(value), 0) }
 }

@@ -21,6 +21,7 @@ import { checkIndex } from './check.ts'
 import { type Facts, factsOf } from './facts.ts'
 import { openIndexFile } from './file.ts'
 import { countRows, firstFrom, plan, search, searchSeqs, seqsOf } from './find.ts'
+import { ListAdditions } from './lists.ts'
 import { clean, letGo } from './removal.ts'
 import { Rows } from './rows.ts'
 import { codes, dropTables, type Meta, type Row, type Statements, sql, statements, tables } from './schema.ts'
@@ -431,15 +432,17 @@ export class LogIndex {
       if (meta.size < end) {
         this.#terms.enter(meta.generation)
         const intents = new Map<string, number>()
+        const lists = new ListAdditions()
         let { time, disordered, last } = meta
         for (const entry of facts) {
           if (entry.seq < meta.size) continue
           if (entry.time !== undefined && entry.time < time) disordered = 1
-          this.#rows.add(entry, entry.time ?? time, intents)
+          this.#rows.add(entry, entry.time ?? time, intents, lists)
           time = Math.max(time, entry.time ?? time)
           last = entry.seq
         }
         this.#rows.keepIntents(intents)
+        lists.write(sql)
         for (const { block, bits } of texts) sql.putTextBlock.run(block, bits)
         const newest = last === meta.last ? meta.hash : hash
         sql.setMeta.run(meta.generation, meta.origin, end, last, newest, time, disordered, meta.text, meta.remains)

@@ -1,5 +1,6 @@
 /** The writing of the index: the rows of one entry in every table, added, brought up to what is left of it, dropped. */
 import { bareId, type Facts, idBytes } from './facts.ts'
+import { keysOf, ListAdditions, listKey, takeFromList } from './lists.ts'
 import type { Row, Statements } from './schema.ts'
 import type { Terms } from './terms.ts'
 
@@ -16,8 +17,9 @@ export class Rows {
   /**
    * @param time the time of its row: its own, or that of the entry before where it is unreadable
    * @param intents those that were opened in this transaction; what stays in it has to be kept
+   * @param lists what this transaction adds to lists; has to be written
    */
-  add(entry: Facts, time: number, intents: Map<string, number>): void {
+  add(entry: Facts, time: number, intents: Map<string, number>, lists: ListAdditions): void {
     const { seq, kind, outcome, level, flags } = entry
     const sql = this.#sql
     const terms = this.#terms
@@ -26,8 +28,12 @@ export class Rows {
     const component = this.#number(entry.component)
     const set = terms.addFlags(flags)
     sql.addRow.run(seq, time, kind, outcome, level, operation, component, actor, principal, memory, session, set)
-    for (const flag of flags) sql.addFlag.run(terms.add(flag), seq)
-    for (const who of [actor, principal]) if (who !== null) sql.addWho.run(who, seq)
+    if (operation !== null) lists.add('operation', operation, seq)
+    if (component !== null) lists.add('component', component, seq)
+    if (session !== null) lists.add('session', session, seq)
+    for (const flag of flags) lists.add('flag', terms.add(flag), seq)
+    if (actor !== null) lists.add('who', actor, seq)
+    if (principal !== null) lists.add('who', principal, seq)
     if (entry.oddId !== undefined) sql.addOddId.run(idBytes(entry.oddId), seq)
     if (entry.opens !== undefined && !intents.has(entry.opens)) intents.set(entry.opens, seq)
     // In the same transaction more often than not: then it never reaches the file.
@@ -48,8 +54,11 @@ export class Rows {
     const now = [actor, principal, memory, session]
     if (now.every((term, i) => term === before[i])) return []
     sql.setSealed.run(...now, entry.seq)
-    for (const who of before.slice(0, 2)) if (who !== null) sql.dropWho.run(who, entry.seq)
-    for (const who of [actor, principal]) if (who !== null) sql.addWho.run(who, entry.seq)
+    this.#takeSealed(before, entry.seq)
+    const lists = new ListAdditions()
+    for (const who of [actor, principal]) if (who !== null) lists.add('who', who, entry.seq)
+    if (session !== null) lists.add('session', session, entry.seq)
+    lists.write(sql)
     return before.filter(term => term !== null && !now.includes(term)) as number[]
   }
 
@@ -59,10 +68,17 @@ export class Rows {
     const [seq, , , , , operation, component, ...rest] = row
     const flags = this.#terms.flags(rest.at(-1)!).map(flag => this.#terms.add(flag))
     const sealed = sealedTerms(row)
-    for (const who of sealed.slice(0, 2)) if (who !== null) sql.dropWho.run(who, seq)
-    for (const flag of flags) sql.dropFlag.run(flag, seq)
+    this.#takeSealed(sealed, seq)
+    for (const flag of flags) takeFromList(sql, 'flag', flag, seq)
+    if (operation !== null) takeFromList(sql, 'operation', operation, seq)
+    if (component !== null) takeFromList(sql, 'component', component, seq)
     sql.dropRow.run(seq)
     return [operation, component, ...sealed, ...flags].filter(term => term !== null)
+  }
+
+  #takeSealed([actor, principal, , session]: SealedTerms, seq: number): void {
+    for (const who of [actor, principal]) if (who !== null) takeFromList(this.#sql, 'who', who, seq)
+    if (session !== null) takeFromList(this.#sql, 'session', session, seq)
   }
 
   /** Lets go of those terms that no row names. @returns whether there were any */
@@ -77,8 +93,8 @@ export class Rows {
     const id = bareId(this.#terms.text(term))
     const bare = id === undefined ? undefined : this.#terms.find(id)
     // Nobody is found by the id of an actor that no row has.
-    const isFoundNoMore = bare !== undefined && sql.dropIdentity.run(bare, term).changes > 0
-    const isGone = sql.isTermUsed.get(term) === 0
+    const isFoundNoMore = bare !== undefined && sql.dropIdentity.run(bare, term, listKey('who', term)).changes > 0
+    const isGone = sql.isTermUsed.get(term, ...keysOf(term), term) === 0
     if (isGone) this.#terms.overwrite(term)
     return (isFoundNoMore && this.#forget(bare)) || isGone
   }
@@ -101,6 +117,8 @@ export class Rows {
   }
 }
 
-function sealedTerms([, , , , , , , actor, principal, memory, session]: Row): (number | null)[] {
+type SealedTerms = [actor: number | null, principal: number | null, memory: number | null, session: number | null]
+
+function sealedTerms([, , , , , , , actor, principal, memory, session]: Row): SealedTerms {
   return [actor, principal, memory, session]
 }

@@ -4,6 +4,7 @@
  */
 import type { IndexedField } from '../core/filter.ts'
 import type { Connection, Schema } from '../store/sqlite-file.ts'
+import type { Listed } from './lists.ts'
 
 /**
  * One narrow row an entry, texts as numbers of the dictionary `term`, small codes for what is one of a few.
@@ -20,33 +21,18 @@ export const tables: readonly string[] = [
   `CREATE INDEX term_hash ON term (hash)`,
   `CREATE TABLE flag_set (id INTEGER PRIMARY KEY, flags TEXT NOT NULL UNIQUE)`,
   `CREATE TABLE entry (seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind INTEGER NOT NULL, outcome INTEGER NOT NULL, level INTEGER NOT NULL, operation INTEGER, component INTEGER, actor INTEGER, principal INTEGER, memory INTEGER, session INTEGER, flags INTEGER)`,
-  `CREATE INDEX entry_operation ON entry (operation)`,
-  `CREATE INDEX entry_component ON entry (component)`,
   `CREATE INDEX entry_memory ON entry (memory) WHERE memory IS NOT NULL`,
-  `CREATE INDEX entry_session ON entry (session) WHERE session IS NOT NULL`,
   `CREATE INDEX entry_kind ON entry (kind) WHERE kind > 1`,
   `CREATE INDEX entry_outcome ON entry (outcome) WHERE outcome > 1`,
   `CREATE INDEX entry_level ON entry (level) WHERE level > 1`,
-  `CREATE TABLE flag (term INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (term, seq)) WITHOUT ROWID`,
-  `CREATE TABLE who (term INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (term, seq)) WITHOUT ROWID`,
+  `CREATE TABLE list (key INTEGER NOT NULL, block INTEGER NOT NULL, bits INTEGER NOT NULL, PRIMARY KEY (key, block)) WITHOUT ROWID`,
   `CREATE TABLE identity (id INTEGER NOT NULL, who INTEGER NOT NULL, PRIMARY KEY (id, who)) WITHOUT ROWID`,
   `CREATE TABLE odd_id (id BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (id, seq)) WITHOUT ROWID`,
   `CREATE TABLE open_intent (id BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID`,
   `CREATE TABLE text_block (block INTEGER PRIMARY KEY, bits BLOB NOT NULL)`,
 ]
 
-const tableNames = [
-  'meta',
-  'term',
-  'flag_set',
-  'entry',
-  'flag',
-  'who',
-  'identity',
-  'odd_id',
-  'open_intent',
-  'text_block',
-]
+const tableNames = ['meta', 'term', 'flag_set', 'entry', 'list', 'identity', 'odd_id', 'open_intent', 'text_block']
 
 /** A file of another version is thrown away, never brought forward: it costs a rebuild, and no rule to remember. */
 export const indexSchema: Schema = { applicationId: 0x6d6d6931, migrations: [tables.join(';\n')] }
@@ -98,17 +84,12 @@ export interface Meta {
   readonly remains: number
 }
 
-/** The list of numbers in which a value of a field stands, upwards and downwards. */
-const lists: Readonly<Record<Exclude<IndexedField, 'actor'> | 'who', string>> = {
-  operation: 'entry INDEXED BY entry_operation WHERE operation = ?',
-  component: 'entry INDEXED BY entry_component WHERE component = ?',
+/** The list of numbers in which a value of a field stands, where SQLite keeps it; `lists.ts` has the others. */
+const lists: Readonly<Record<Exclude<IndexedField, 'actor' | Listed>, string>> = {
   memoryId: 'entry INDEXED BY entry_memory WHERE memory = ?',
-  session: 'entry INDEXED BY entry_session WHERE session = ?',
   kind: 'entry INDEXED BY entry_kind WHERE kind > 1 AND kind = ?',
   outcome: 'entry INDEXED BY entry_outcome WHERE outcome > 1 AND outcome = ?',
   securityLevel: 'entry INDEXED BY entry_level WHERE level > 1 AND level = ?',
-  flag: 'flag WHERE term = ?',
-  who: 'who WHERE term = ?',
 }
 export type ListName = keyof typeof lists
 
@@ -123,14 +104,10 @@ export const sql = {
   text: 'SELECT text FROM term WHERE id = ?',
   addTerm: 'INSERT INTO term (hash, text) VALUES (?, ?) RETURNING id',
   overwriteTerm: 'UPDATE term SET hash = ?, text = ? WHERE id = ?',
-  isTermUsed: `SELECT EXISTS (SELECT 1 FROM entry INDEXED BY entry_operation WHERE operation = this.id)
-    OR EXISTS (SELECT 1 FROM entry INDEXED BY entry_component WHERE component = this.id)
-    OR EXISTS (SELECT 1 FROM entry INDEXED BY entry_memory WHERE memory = this.id)
-    OR EXISTS (SELECT 1 FROM entry INDEXED BY entry_session WHERE session = this.id)
-    OR EXISTS (SELECT 1 FROM who WHERE term = this.id)
-    OR EXISTS (SELECT 1 FROM flag WHERE term = this.id)
-    OR EXISTS (SELECT 1 FROM identity WHERE identity.id = this.id)
-    FROM (SELECT ? AS id) AS this`,
+  /** Of the term itself, and of the first and the last key that its lists can have. */
+  isTermUsed: `SELECT EXISTS (SELECT 1 FROM entry INDEXED BY entry_memory WHERE memory = ?)
+    OR EXISTS (SELECT 1 FROM list WHERE key >= ? AND key <= ?)
+    OR EXISTS (SELECT 1 FROM identity WHERE identity.id = ?)`,
   flagSet: 'SELECT id FROM flag_set WHERE flags = ?',
   flagsOf: 'SELECT flags FROM flag_set WHERE id = ?',
   addFlagSet: 'INSERT INTO flag_set (flags) VALUES (?) RETURNING id',
@@ -138,13 +115,16 @@ export const sql = {
   addRow: `INSERT INTO entry (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   setSealed: 'UPDATE entry SET actor = ?, principal = ?, memory = ?, session = ? WHERE seq = ?',
   dropRow: 'DELETE FROM entry WHERE seq = ?',
-  addFlag: 'INSERT INTO flag VALUES (?, ?)',
-  dropFlag: 'DELETE FROM flag WHERE term = ? AND seq = ?',
-  addWho: 'INSERT OR IGNORE INTO who VALUES (?, ?)',
-  dropWho: 'DELETE FROM who WHERE term = ? AND seq = ?',
+  addToList: 'INSERT INTO list VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET bits = bits | excluded.bits',
+  takeFromList: 'UPDATE list SET bits = bits & ? WHERE key = ? AND block = ?',
+  dropEmptyList: 'DELETE FROM list WHERE key = ? AND block = ? AND bits = 0',
+  listUp: 'SELECT block, bits FROM list WHERE key = ? AND block >= ? AND block <= ? ORDER BY block LIMIT ?',
+  listDown: 'SELECT block, bits FROM list WHERE key = ? AND block >= ? AND block <= ? ORDER BY block DESC LIMIT ?',
+  allLists: 'SELECT key, block, bits FROM list WHERE (key, block) > (?, ?) ORDER BY key, block LIMIT ?',
+  isListed: 'SELECT EXISTS (SELECT 1 FROM list WHERE key = ?)',
   addIdentity: 'INSERT OR IGNORE INTO identity VALUES (?, ?)',
-  dropIdentity:
-    'DELETE FROM identity WHERE id = ? AND who = ? AND NOT EXISTS (SELECT 1 FROM who WHERE term = identity.who)',
+  /** The last is the key of the list of who. */
+  dropIdentity: 'DELETE FROM identity WHERE id = ? AND who = ? AND NOT EXISTS (SELECT 1 FROM list WHERE key = ?)',
   addOddId: 'INSERT INTO odd_id VALUES (?, ?)',
   dropOddIds: 'DELETE FROM odd_id WHERE seq > 0 AND seq < ?',
   addIntent: 'INSERT OR IGNORE INTO open_intent VALUES (?, ?)',
@@ -206,10 +186,13 @@ export function statements(db: Connection) {
     addRow: db.prepare(sql.addRow),
     setSealed: db.prepare(sql.setSealed),
     dropRow: db.prepare(sql.dropRow),
-    addFlag: db.prepare(sql.addFlag),
-    dropFlag: db.prepare(sql.dropFlag),
-    addWho: db.prepare(sql.addWho),
-    dropWho: db.prepare(sql.dropWho),
+    addToList: db.prepare(sql.addToList),
+    takeFromList: db.prepare(sql.takeFromList),
+    dropEmptyList: db.prepare(sql.dropEmptyList),
+    listUp: db.prepare(sql.listUp).raw(),
+    listDown: db.prepare(sql.listDown).raw(),
+    allLists: db.prepare(sql.allLists).raw(),
+    isListed: db.prepare(sql.isListed).pluck(),
     addIdentity: db.prepare(sql.addIdentity),
     dropIdentity: db.prepare(sql.dropIdentity),
     addOddId: db.prepare(sql.addOddId),

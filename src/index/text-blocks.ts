@@ -208,13 +208,15 @@ function hashOf(run: number): number {
 
 function countSet(words: Uint32Array): number {
   let sum = 0
-  for (let i = 0; i < words.length; i++) {
-    let word = words[i]!
-    word -= (word >>> 1) & 0x55555555
-    word = (word & 0x33333333) + ((word >>> 2) & 0x33333333)
-    sum += Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
-  }
+  for (let i = 0; i < words.length; i++) sum += countBits(words[i]!)
   return sum
+}
+
+/** How many bits of 32 are set. */
+export function countBits(bits: number): number {
+  let word = bits - ((bits >>> 1) & 0x55555555)
+  word = (word & 0x33333333) + ((word >>> 2) & 0x33333333)
+  return Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
 // The search

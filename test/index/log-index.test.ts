@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3-multiple-ciphers'
 import { describe, expect, test } from 'vitest'
 import { compileFilter, type EntryFilter } from '../../src/core/filter.ts'
+import { type Listed, listed } from '../../src/index/lists.ts'
 import { LogIndex } from '../../src/index/log-index.ts'
 import { listNames, listSql, sql } from '../../src/index/schema.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
@@ -261,6 +262,8 @@ test('a log whose times run backwards, or whose entries are damaged or missing, 
 
 describe('a change in the index file is found, and nothing else is said', () => {
   const id = (text: string) => `(SELECT id FROM term WHERE text = '${text}')`
+  const bits = (name: Listed, text: string, seq: number, change: string) =>
+    `UPDATE list SET bits = bits ${change} WHERE key = ${id(text)} * 8 + ${listed.indexOf(name)} AND block = ${seq >> 5}`
   /** Every fourth entry has the flag, and it cannot be found in the dictionary any more. */
   const gdpr = [...Array.from({ length: 150 }, (_, i) => 4 * i), undefined]
   test.each<[string, string, readonly (number | undefined)[]]>([
@@ -287,11 +290,16 @@ describe('a change in the index file is found, and nothing else is said', () => 
       'INSERT INTO entry SELECT -1, time, kind, outcome, level, operation, component, actor, principal, memory, session, flags FROM entry WHERE seq = 5',
       [-1],
     ],
-    ['a flag too few', `DELETE FROM flag WHERE term = ${id('gdpr')} AND seq = 8`, [8]],
-    ['a flag too many', `INSERT INTO flag VALUES (${id('gdpr')}, 9)`, [9]],
-    ['a flag moved', `UPDATE flag SET seq = 9 WHERE term = ${id('gdpr')} AND seq = 8`, [8]],
-    ['an actor too few', `DELETE FROM who WHERE term = ${id('["user","u4"]')} AND seq = 4`, [4]],
-    ['an actor too many', `INSERT INTO who VALUES (${id('["user","u4"]')}, 5)`, [5]],
+    ['a flag too few', bits('flag', 'gdpr', 8, '& ~(1 << 8)'), [8]],
+    ['a flag too many', bits('flag', 'gdpr', 9, '| (1 << 9)'), [9]],
+    ['a flag moved', bits('flag', 'gdpr', 8, '& ~(1 << 8) | (1 << 9)'), [8]],
+    ['an actor too few', bits('who', '["user","u4"]', 4, '& ~(1 << 4)'), [4]],
+    ['an actor too many', bits('who', '["user","u4"]', 5, '| (1 << 5)'), [5]],
+    ['an operation too many', bits('operation', 'recall', 599, '| (1 << 21)'), [597]],
+    ['a component too few', bits('component', 'store', 599, '& ~(1 << 23)'), [599]],
+    ['a list of a kind that there is not', 'INSERT INTO list VALUES (15, 0, 1)', [undefined]],
+    ['a list with no entry', 'INSERT INTO list VALUES (8, 0, 0)', [undefined]],
+    ['a list beyond the end', `INSERT INTO list VALUES (${id('gdpr')} * 8 + 3, 1000, 1)`, [32_000]],
     ['an odd id too few', 'DELETE FROM odd_id WHERE seq = 20', [20]],
     ['an odd id too many', "INSERT INTO odd_id VALUES (x'00', 21)", [21]],
     ['an intent that is none', "INSERT INTO open_intent VALUES (x'00', 21)", [21]],
