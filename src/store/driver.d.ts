@@ -14,6 +14,7 @@ declare module 'better-sqlite3-multiple-ciphers' {
   }
   export default class Database {
     constructor(file: string, options?: { readonly?: boolean; timeout?: number })
+    readonly readonly: boolean
     readonly open: boolean
     readonly inTransaction: boolean
     prepare(sql: string): Statement

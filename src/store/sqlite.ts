@@ -9,7 +9,15 @@ import { AuditError } from '../core/errors.ts'
 import { leafHash } from '../core/hash.ts'
 import type { Seal } from '../core/seal.ts'
 import { packContents, packLeaves, unpackContents, unpackLeaves } from './block.ts'
-import { asAuditError, type Connection, identityOf, openSqliteFile, type Schema, toAuditError } from './sqlite-file.ts'
+import {
+  asAuditError,
+  type Connection,
+  identityOf,
+  isAsMade,
+  openSqliteFile,
+  type Schema,
+  toAuditError,
+} from './sqlite-file.ts'
 import type { Batch, Head, MaybePromise, NewEntry, Removal, Store, StoredCheckpoint, StoredEntry } from './store.ts'
 import { straysIn } from './strays.ts'
 
@@ -100,7 +108,7 @@ export class SqliteStore implements Store {
   *entries(from: number, to: number): Iterable<readonly StoredEntry[]> {
     let next: number | undefined = from
     while (next !== undefined && next < to) {
-      const start = next
+      const start: number = next
       const found = asAuditError(this.#file, () => this.#atOneMoment(() => this.#stretch(start, to)))
       yield* found.parts
       next = found.next
@@ -159,11 +167,16 @@ export class SqliteStore implements Store {
     if (level > 0) return undefined
     const start = index * tileWidth
     const rows = this.#sql.tailHashes.all(start, start + tileWidth) as [seq: number, hash: unknown][]
-    const last = rows.at(-1)
-    if (last === undefined) return undefined
-    const hashes = new Uint8Array((last[0] - start + 1) * 32)
-    for (const [seq, hash] of rows) hashes.set(asBytes(hash).subarray(0, 32), (seq - start) * 32)
-    return hashes
+    const hashes = new Uint8Array(tileWidth * 32)
+    let width = 0
+    for (const [seq, hash] of rows) {
+      // A file that is damaged inside gives rows that were not asked for, in any order.
+      const at = seq - start
+      if (!(at >= 0 && at < tileWidth)) continue
+      hashes.set(asBytes(hash).subarray(0, 32), at * 32)
+      width = Math.max(width, at + 1)
+    }
+    return width === 0 ? undefined : hashes.slice(0, width * 32)
   }
 
   *seals(from: number, to: number): Iterable<Seal> {
@@ -323,8 +336,18 @@ export class SqliteStore implements Store {
     asAuditError(this.#file, () => this.#db.pragma('wal_checkpoint(TRUNCATE)'))
   }
 
+  /** Leaves no write-ahead log behind, unless another connection is at work with it. */
   close(): void {
-    if (this.#db.open) this.#db.close()
+    if (!this.#db.open) return
+    if (!this.#db.readonly) {
+      try {
+        this.#db.pragma('busy_timeout=0')
+        this.checkpointFile()
+      } catch {
+        // What is in it is as durable there.
+      }
+    }
+    this.#db.close()
   }
 }
 
