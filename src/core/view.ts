@@ -9,6 +9,7 @@ import { type Actor, type Json, kinds, type Leaf, outcomes, securityLevels } fro
 import { leafHashHex } from './hash.ts'
 import { type DisclosureTriple, saltLength } from './sealed.ts'
 import { parseTime, uuidv7Time } from './time.ts'
+import { sentence } from './visible.ts'
 
 /** Stands for a value whose disclosure is not there. */
 export interface Erased {
@@ -73,7 +74,7 @@ function open(stored: EntryBytes, disclosed: (salt: Uint8Array, name: string, va
   const values = new Map<string, Json>()
   let problem = readContent(stored.content, (name, json, salt) => {
     const value = readJson(json)
-    if (value === undefined) return `the disclosure of ${name} is not JSON`
+    if (value === undefined) return sentence(`the disclosure of ${name} is not JSON`)
     disclosed(salt, name, value)
     if (!values.has(name)) values.set(name, value)
     return undefined
@@ -81,7 +82,7 @@ function open(stored: EntryBytes, disclosed: (salt: Uint8Array, name: string, va
   const view: Record<string, unknown> = { ...leaf }
   for (const name of Object.keys(leaf.sealed ?? {})) {
     const value = values.get(name) ?? (values.has(name) ? null : { erased: true })
-    if (leafMembers.has(name) || name === 'entryHash') problem = `a sealed value is named ${name}`
+    if (leafMembers.has(name) || name === 'entryHash') problem = sentence(`a sealed value is named ${name}`)
     else Object.defineProperty(view, name, { value, enumerable: true, writable: true, configurable: true })
   }
   view.entryHash = leafHashHex(stored.leaf)
@@ -118,8 +119,9 @@ export function readLeaf({ seq, leaf }: EntryBytes): { leaf: Leaf } | { leaf?: u
   if (text === undefined) return { problem: 'the leaf is not valid UTF-8' }
   const value = readJson(text)
   if (!isMap(value)) return { problem: 'the leaf is not a JSON object' }
-  if (value.seq !== seq) return { problem: `the leaf says that it is entry ${JSON.stringify(value.seq)}` }
-  for (const name in value) if (!leafMembers.has(name)) return { problem: `the leaf has an unknown member ${name}` }
+  if (value.seq !== seq) return { problem: sentence(`the leaf says that it is entry ${JSON.stringify(value.seq)}`) }
+  for (const name in value)
+    if (!leafMembers.has(name)) return { problem: sentence(`the leaf has an unknown member ${name}`) }
   const wrong = wrongMember(value)
   return wrong === undefined ? { leaf: value as unknown as Leaf } : { problem: `the leaf has a wrong ${wrong}` }
 }
@@ -155,7 +157,7 @@ export function readJson(text: string): Json | undefined {
   try {
     const value = JSON.parse(text) as Json
     // A lone surrogate can only come from an escape, which canonical JSON never writes for one.
-    return /\\u[dD][89a-fA-F]/.test(text) && !isWellFormed(value) ? undefined : value
+    return text.includes('\\u') && !isWellFormed(value) ? undefined : value
   } catch {
     return undefined
   }
@@ -195,7 +197,7 @@ export function readContent(
     const json = fromUtf8(content.subarray(end + 1, at))
     const said =
       json === undefined
-        ? `the disclosure of ${name} is not valid UTF-8`
+        ? sentence(`the disclosure of ${name} is not valid UTF-8`)
         : visit(name, json, content.subarray(start + 1, start + 1 + saltLength))
     problem ??= said
   }
