@@ -64,6 +64,7 @@ const parts = [
   'retention',
   'access',
   'migrate',
+  'backup',
   'integrations',
 ]
 const rooms = [...below, ...parts]
@@ -89,6 +90,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   retention: [...below, 'export'],
   access: [...below, 'report', 'export'],
   migrate: below,
+  backup: below,
   config: rooms,
   // The spine is two files: what opens and wires, and what it gives. The system is the third: everything on top of them.
   'system.ts': [...below, 'audit-log.ts'],
@@ -99,7 +101,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   mcp: [...below, 'system.ts', 'audit-log.ts'],
   server: [...rooms, 'config', 'system.ts', 'audit-log.ts', 'assembly.ts', 'memmimic-audit-system.ts'],
   // The command line starts the other shells.
-  cli: [...rooms, 'config', 'system.ts', 'audit-log.ts', 'memmimic-audit-system.ts', 'mcp', 'server'],
+  cli: [...rooms, 'attack', 'config', 'system.ts', 'audit-log.ts', 'memmimic-audit-system.ts', 'mcp', 'server'],
+  // Plays attacks on a copy of a log, and on everything that answers them.
+  attack: [...below, 'detect', 'access', 'export', 'retention', 'backup', 'testing'],
   // For people who test: stores under faults, and a clock for the writer.
   testing: ['core', 'store', 'append'],
   'testing.ts': ['core', 'store', 'testing'],

@@ -4,6 +4,8 @@ import { Command, CommanderError } from 'commander'
 import { flushStdout, programName, watchStdout } from './cli.ts'
 import { registerAlerts } from './commands/alerts.ts'
 import { registerAppend } from './commands/append.ts'
+import { registerAttack } from './commands/attack.ts'
+import { registerBackup } from './commands/backup.ts'
 import { registerCheckpoints } from './commands/checkpoint.ts'
 import { registerConfig } from './commands/config.ts'
 import { registerDoctor } from './commands/doctor.ts'
@@ -19,6 +21,7 @@ import { registerMetrics } from './commands/metrics.ts'
 import { registerMigrate } from './commands/migrate.ts'
 import { registerQuery } from './commands/query.ts'
 import { registerReport } from './commands/report.ts'
+import { registerRestore } from './commands/restore.ts'
 import { registerRetention } from './commands/retention.ts'
 import { registerServe } from './commands/serve.ts'
 import { registerShow } from './commands/show.ts'
@@ -97,6 +100,7 @@ function build(outcome: Outcome): Command {
     registerVerify,
     registerCheckpoints,
     registerVerifyProof,
+    registerAttack,
     registerExport,
     registerReport,
     registerAlerts,
@@ -104,6 +108,8 @@ function build(outcome: Outcome): Command {
     registerHold,
     registerErase,
     registerKeys,
+    registerBackup,
+    registerRestore,
     registerFreeze,
     registerStatus,
     registerDoctor,

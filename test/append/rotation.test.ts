@@ -1,17 +1,19 @@
 /** Signing keys are replaced on record: the old ones vouch for the new, and then sign no more. */
-import { copyFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FileAnchor } from '../../src/append/anchor.ts'
 import { loadKeys, loadPublicKeys, makeNextKeys, switchToNextKeys } from '../../src/append/keys.ts'
+import { writerMark } from '../../src/append/liveness.ts'
 import { anchorFile } from '../../src/append/places.ts'
 import { Sequencer } from '../../src/append/sequencer.ts'
 import { openWriter, type Writer } from '../../src/append/writer.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { parseSealKey } from '../../src/core/seal.ts'
 import { parseVkey } from '../../src/core/vkey.ts'
+import { FaultStore } from '../../src/testing/fault-store.ts'
 import { type VerifyOptions, verifyLog } from '../../src/verify/log-verifier.ts'
 import { makeTestLog, type TestLog } from '../support/log.ts'
-import { Tamper } from '../support/tamper.ts'
 
 let log: TestLog
 let first: readonly string[]
@@ -103,7 +105,7 @@ describe('after a rotation', () => {
     await log.sequencer().announceKeys(other.keys.vkeys)
     other.dispose()
     // As announced, but the checkpoint in the second entry is another.
-    const open = new Tamper(log.file, log.keys.storage)
+    const open = Tamper.open(log.file, log.keys.storage)
     const seq = open.rows.length - 1
     const note = (open.leaf(0).attributes as Record<string, string>)['vkey.ed25519']!
     open.edit(seq, { attributes: { checkpoint: note } })
@@ -144,4 +146,44 @@ describe('a rotation that was cut off', () => {
     expect(loadPublicKeys(log.keysFolder).verifiers.length % 2).toBe(0)
     writeFileSync(join(log.folder, 'done'), '')
   })
+})
+
+it('two who replace the keys at once do it one after the other, or one is told to come again', async () => {
+  const writers = await Promise.all([open(), open(), open()])
+  for (let round = 0; round < 4; round++) {
+    const ends = await Promise.allSettled(writers.map(writer => writer.rotateKeys()))
+    expect(ends.some(({ status }) => status === 'fulfilled')).toBe(true)
+    for (const end of ends) if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'busy' })
+    await Promise.all(writers.map(writer => writer.append([log.draft({})])))
+  }
+  // One that ended with the lock in its hand holds up nobody.
+  writeFileSync(join(log.keysFolder, 'rotation.lock'), writerMark().split('.').with(3, '999999999').join('.'), {
+    mode: 0o600,
+  })
+  await writers[0]!.rotateKeys()
+  for (const writer of writers) await writer.close()
+  expect(readdirSync(log.keysFolder).filter(name => /lock|next|new/.test(name))).toEqual([])
+  expect((await check(lines())).findings).toEqual([])
+})
+
+it('a process that is slow to sign what it saw before the keys were replaced does not sign it with the new ones', async () => {
+  const other = await open()
+  await other.append([log.draft({})])
+  class SlowStore extends FaultStore {
+    #isSlow = true
+    override async head() {
+      const head = await log.store.head()
+      if (this.#isSlow) {
+        this.#isSlow = false
+        await other.rotateKeys()
+      }
+      return head
+    }
+  }
+  const anchor = new FileAnchor(anchorFile(log.keysFolder))
+  const keys = loadKeys(log.keysFolder)
+  const slow = new Sequencer({ store: new SlowStore(log.store), keys, anchor, world: log.world })
+  await slow.checkpoint()
+  await other.close()
+  expect((await check(lines())).findings).toEqual([])
 })

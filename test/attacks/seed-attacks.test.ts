@@ -9,7 +9,7 @@ import Database from 'better-sqlite3-multiple-ciphers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadKeys } from '../../src/append/keys.ts'
 import { anchorFile, indexFile } from '../../src/append/places.ts'
-import { reportUnreadable } from '../../src/cli/unreadable.ts'
+import { type Row, Tamper } from '../../src/attack/tamper.ts'
 import { signCheckpoint } from '../../src/core/checkpoint.ts'
 import { EventStream } from '../../src/core/events.ts'
 import type { FindingType, VerificationReport } from '../../src/core/finding.ts'
@@ -21,12 +21,12 @@ import { defaultRetentionSettings } from '../../src/retention/settings.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { openParts } from '../../src/system.ts'
 import { openReader } from '../../src/trail/reader.ts'
+import { reportUnreadable } from '../../src/trail/unreadable.ts'
 import { CryptographicVerifier, type VerificationStatus } from '../../src/verify/cryptographic-verifier.ts'
 import { EntryCheck } from '../../src/verify/entry-check.ts'
 import { verifyLog } from '../../src/verify/log-verifier.ts'
 import { startChild } from '../support/child.ts'
 import { makeTestLog, type TestLog } from '../support/log.ts'
-import { type Row, Tamper } from '../support/tamper.ts'
 
 /**
  * What a check is given besides the file: nothing; the public keys and K₀; the anchor too. `index`: the index beside the
@@ -429,7 +429,7 @@ describe('the attacks on the seed’s log', () => {
 
   it.each(attacks)('$name: caught by $by', async ({ by, found, entries = {}, play }) => {
     const file = await copy()
-    const tamper = Object.assign(new Tamper(file, undefined), { file })
+    const tamper = Object.assign(Tamper.open(file, undefined), { file })
     // What is done to the file as such is done while nobody has it open.
     if (/\{ file \}/.test(play.toString())) tamper.close()
     await play(tamper)

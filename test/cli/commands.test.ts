@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { Tamper } from '../support/tamper.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { ended, lines, makeHome } from './support.ts'
 
 describe('a log on the command line', () => {
@@ -193,7 +193,7 @@ describe('a log on the command line', () => {
     const home = makeHome()
     await home.run(['init', '--encryption', 'none'])
     await home.run(['ingest', '-', '--quiet'], lines(5))
-    const tamper = new Tamper(home.file, undefined)
+    const tamper = Tamper.open(home.file, undefined)
     tamper.edit(3, { outcome: 'denied' })
     tamper.save().close()
     const shown = await home.run(['query', '--json'])

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadStorageKey } from '../../src/append/keys.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { sha256Hex } from '../../src/core/primitives.ts'
 import type { EntryView } from '../../src/core/view.ts'
 import type { AuditReport } from '../../src/report/report.ts'
-import { Tamper } from '../support/tamper.ts'
 import { type Home, homeIn, lines } from './support.ts'
 
 let home: Home
@@ -91,7 +91,7 @@ test('wrong usage is said in a sentence, and writes nothing', async () => {
 test('a log that was tampered with gives a report that says so, and the exit code 3', async () => {
   const copy = homeIn(join(folder, 'copy'))
   for (const part of ['data', 'config']) cpSync(join(home.folder, part), join(copy.folder, part), { recursive: true })
-  const tamper = new Tamper(copy.file, loadStorageKey(copy.keys))
+  const tamper = Tamper.open(copy.file, loadStorageKey(copy.keys))
   tamper.edit(17, { outcome: 'success', operation: 'nothing' })
   tamper.save().close()
   const { code, stderr } = await copy.run(['report', '-o', 'report.html'])

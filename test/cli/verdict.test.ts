@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ExitCode, exitCodeOf, PipeClosed, UsageError } from '../../src/cli/failure.ts'
-import { judgeRemains, type Remains } from '../../src/cli/unreadable.ts'
 import { AuditError, type AuditErrorCode } from '../../src/core/errors.ts'
+import { judgeRemains, type Remains } from '../../src/trail/unreadable.ts'
 import { type Home, homeIn, lines } from './support.ts'
 
 test('every error has its exit code, and where a log is judged some mean that no one can tell', () => {

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { utf8 } from '../../src/core/bytes.ts'
 import { captureEntry, maxLeafBytes } from '../../src/core/capture.ts'
 import { canonicalize } from '../../src/core/json.ts'
-import { leafText, parseLeaf } from '../../src/core/leaf.ts'
+import { judgeLeaf, leafText, parseLeaf } from '../../src/core/leaf.ts'
+import { Random, seedOf } from '../support/random.ts'
 
 const id = '019ab12c-3d4e-7f60-8abc-def012345678'
 const time = '2026-11-23T14:07:00.123456Z'
@@ -231,5 +232,120 @@ describe('parseLeaf', () => {
       else expect(leaf).not.toEqual(full)
     }
     expect(refused).toBeGreaterThan(bytes.length * 4)
+  })
+})
+
+describe('the short way through a leaf', () => {
+  /** Members as an agent may give them, in any of their values. */
+  function anyLeaf(random: Random): Record<string, unknown> {
+    const words = [
+      '',
+      'a',
+      'Zoë',
+      '🌍',
+      '{',
+      '}',
+      ']',
+      '"',
+      '\\',
+      '\n',
+      '\u2028',
+      'a,b',
+      ':',
+      '0',
+      '10',
+      '9',
+      '__proto__',
+      'null',
+    ]
+    const numbers = [0, -1, 0.5, 1e-7, 5e-324, 123456789012345, 2 ** 53 - 1, -0.1]
+    const word = () => random.pick(words) + random.pick(words)
+    const map = (value: () => unknown) =>
+      Object.fromEntries(Array.from({ length: random.below(4) }, () => [word(), value()]))
+    const given: Record<string, unknown> = {
+      ...full,
+      attributes: map(() => random.pick([word(), random.pick(numbers), true, false])),
+      complianceFlags: [...new Set(Array.from({ length: random.below(3) }, word))].sort(),
+      component: `x${word()}`,
+      governanceStatus: word(),
+      operation: random.chance(0.1) ? 'x'.repeat(255 + random.below(3)) : `x${word()}`,
+      performanceMetrics: map(() => random.pick(numbers)),
+      sealed: map(() => full.sealed.actor),
+      seq: random.pick([0, 1, 2 ** 53 - 1, 10 ** 15]),
+      trace: word(),
+    }
+    for (const name of [
+      'outcome',
+      'intent',
+      'trace',
+      'governanceStatus',
+      'performanceMetrics',
+      'attributes',
+      'sealed',
+    ]) {
+      if (random.chance(0.3)) delete given[name]
+    }
+    return given
+  }
+
+  /** A text with a character or a stretch of it taken out, put in, or put elsewhere. */
+  function harmed(text: string, random: Random): string {
+    const at = random.below(text.length)
+    const length = random.below(random.chance(0.8) ? 3 : 60)
+    const pieces = [
+      '"',
+      ',',
+      '{',
+      '}',
+      ':',
+      '0',
+      '-',
+      '1e5',
+      ' ',
+      '\\',
+      '\n',
+      'null',
+      'NaN',
+      '1e21',
+      'true',
+      '"a":1,',
+      '"v":1,',
+      ',"v":1',
+      'é',
+    ]
+    const piece = random.chance(0.5) ? random.pick(pieces) : text.slice(at, at + length)
+    const to = random.below(text.length)
+    return random.chance(0.3)
+      ? text.slice(0, at) + text.slice(at + length)
+      : text.slice(0, to) + piece + text.slice(random.chance(0.5) ? to : to + piece.length)
+  }
+
+  it('leads where the long one does, for whatever text', () => {
+    const random = new Random(seedOf('leaf'))
+    let read = 0
+    let refused = 0
+    for (let i = 0; i < 8000; i++) {
+      const spelled = canonicalize(anyLeaf(random))
+      const given = i % 2 === 0 ? spelled : harmed(spelled, random)
+      if (!given.isWellFormed()) continue
+      const short = parseLeaf(utf8(given))
+      const long = judgeLeaf(given)
+      expect(short, given).toEqual(long)
+      // In the order of the text too.
+      if (short.leaf !== undefined) expect(canonicalize(short.leaf)).toBe(given)
+      if (short.leaf !== undefined) expect(JSON.stringify(short.leaf)).toBe(JSON.stringify(long.leaf))
+      if (short.leaf === undefined) refused++
+      else read++
+    }
+    expect(Math.min(read, refused)).toBeGreaterThan(2000)
+  })
+
+  it('costs the same for each character of a text that ends otherwise', () => {
+    for (const part of ['"a":"b",', '"', '{"a":1', `"a":"${'A'.repeat(42)}w",`, '[', '1,']) {
+      const given = `${text.slice(0, text.indexOf('"sealed"'))}"sealed":{${part.repeat(60_000 / part.length)}`
+      const started = performance.now()
+      expect(parseLeaf(utf8(given)).problem).toBeDefined()
+      expect(performance.now() - started).toBeLessThan(1000)
+    }
   })
 })

@@ -1,8 +1,10 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { sha512 } from '@noble/hashes/sha2.js'
 import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
+import { concat, fromHex, toHex, utf8 } from '../../src/core/bytes.ts'
 import * as browser from '../../src/core/primitives.browser.ts'
 import * as node from '../../src/core/primitives.ts'
 import { ed25519Key, mldsa44Key } from '../support/keys.ts'
@@ -100,6 +102,52 @@ describe('the primitives of node and browser', () => {
         ).toBe(false)
       }
     }
+  })
+
+  it('believe the same of signatures that only their maker can make, so that nobody shows one to Node and not to browsers', () => {
+    const { Point } = ed25519
+    const number = (bytes: Uint8Array) => BigInt(`0x${toHex(bytes.toReversed())}`)
+    const bytesOf = (n: bigint) => fromHex(n.toString(16).padStart(64, '0'))!.reverse()
+    const both = (key: Uint8Array, message: Uint8Array, signature: Uint8Array) => {
+      const answers = [node, browser].map(place => place.ed25519Verify(key, message, signature))
+      expect(answers[0], `${toHex(key)} ${toHex(signature)}`).toBe(answers[1])
+      return answers[0]!
+    }
+    // Points of order 1, 2, 4, 8, and their other spellings, which only a lenient decoder takes.
+    const small = [
+      ...['01', 'ec', '00', 'ee', 'ed'].flatMap(low =>
+        ['00', '80', '7f', 'ff'].map(high => low + (high < '81' && high !== '7f' ? '00' : 'ff').repeat(30) + high),
+      ),
+      ...['7a', 'fa'].map(high => `c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03${high}`),
+      ...['05', '85'].map(high => `26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc${high}`),
+    ].map(hex => fromHex(hex)!)
+    for (const key of small) {
+      for (const r of small) {
+        for (let i = 0; i < 3; i++) expect(both(key, utf8(`${i}`), concat(r, new Uint8Array(32)))).toBe(false)
+      }
+    }
+    // [S]B = R + [k]A, with a point of order 8 in R, in A, or in both.
+    const torsion = Point.fromBytes(small.at(-1)!)
+    const message = utf8('a checkpoint')
+    let taken = 0
+    for (let i = 1n; i <= 40n; i++) {
+      for (const [inA, inR] of [
+        [0n, 0n],
+        [1n, 0n],
+        [0n, 1n],
+        [i % 8n, 1n],
+      ] as const) {
+        const key = Point.BASE.multiply(i + 7n)
+          .add(torsion.multiplyUnsafe(inA))
+          .toBytes()
+        const r = Point.BASE.multiply(i).add(torsion.multiplyUnsafe(inR)).toBytes()
+        const k = number(sha512(concat(r, key, message))) % Point.Fn.ORDER
+        const s = (i + k * (i + 7n)) % Point.Fn.ORDER
+        if (both(key, message, concat(r, bytesOf(s)))) taken++
+        expect(both(key, message, concat(r, bytesOf(s + Point.Fn.ORDER)))).toBe(false)
+      }
+    }
+    expect(taken).toBeGreaterThanOrEqual(40)
   })
 
   it('refuse an ML-DSA-44 signature that was made with a context', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { IdSource, systemWorld } from '../../src/append/clock.ts'
 import { loadStorageKey } from '../../src/append/keys.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import type { ControlInput } from '../../src/core/control.ts'
 import { type AuditEvent, EventStream } from '../../src/core/events.ts'
 import type { EntryView } from '../../src/core/view.ts'
@@ -14,7 +15,6 @@ import { TamperDetector, type TamperDetectorOptions } from '../../src/detect/tam
 import { type OpenedParts, openParts } from '../../src/system.ts'
 import { fixedWorld } from '../../src/testing.ts'
 import { sample } from '../support/log.ts'
-import { Tamper } from '../support/tamper.ts'
 
 export const person = { type: 'user', id: 'Zoë Quartz' }
 
@@ -71,7 +71,7 @@ export class Site {
   }
 
   tamper(change: (file: Tamper) => void): void {
-    const file = new Tamper(this.file, loadStorageKey(this.keys))
+    const file = Tamper.open(this.file, loadStorageKey(this.keys))
     change(file)
     file.close()
   }

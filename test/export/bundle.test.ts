@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { build, type Rolldown } from 'vite'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openWriter } from '../../src/append/writer.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import { peekCheckpoint, signCheckpoint } from '../../src/core/checkpoint.ts'
 import type { FindingType } from '../../src/core/finding.ts'
@@ -17,7 +18,6 @@ import { type BundleReport, type VerifyBundleOptions, verifyBundle } from '../..
 import { openReader, type Reader } from '../../src/trail/reader.ts'
 import { ed25519Key } from '../support/keys.ts'
 import { makeTestLog, type TestLog } from '../support/log.ts'
-import { Tamper } from '../support/tamper.ts'
 
 let log: TestLog
 let reader: Reader
@@ -189,7 +189,7 @@ describe('a bundle', () => {
       const damaged = await makeTestLog()
       onTestFinished(() => damaged.dispose())
       await damaged.grow(60)
-      const open = new Tamper(damaged.file, damaged.keys.storage)
+      const open = Tamper.open(damaged.file, damaged.keys.storage)
       act(open)
       open.save().db.close()
       const other = await openReader({ file: damaged.file, keys: damaged.keysFolder })

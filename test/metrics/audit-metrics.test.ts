@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemWorld } from '../../src/append/clock.ts'
 import { loadStorageKey } from '../../src/append/keys.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { type AuditEvent, type CheckedEvent, EventStream } from '../../src/core/events.ts'
 import { finding } from '../../src/core/finding.ts'
 import { openAuditLog } from '../../src/index.ts'
 import { AuditMetrics } from '../../src/metrics/audit-metrics.ts'
 import { healthScore, systemStatus } from '../../src/metrics/health.ts'
 import { fixedWorld } from '../../src/testing.ts'
-import { Tamper } from '../support/tamper.ts'
 
 describe('a log that is used', () => {
   let folder: string
@@ -64,7 +64,7 @@ describe('a log that is used', () => {
     const first = await open()
     await first.log.append({ operation: 'remember', component: 'memory' })
     await first.log.close()
-    const tamper = new Tamper(first.file, loadStorageKey(first.keys))
+    const tamper = Tamper.open(first.file, loadStorageKey(first.keys))
     tamper.edit(1, { operation: 'recall' })
     tamper.save().db.close()
 

@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadStorageKey } from '../../src/append/keys.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { fromUtf8, toHex } from '../../src/core/bytes.ts'
 import { peekCheckpoint } from '../../src/core/checkpoint.ts'
 import { sha256Hex } from '../../src/core/primitives.ts'
@@ -13,7 +14,6 @@ import { recordReport, reportFormats } from '../../src/report/record.ts'
 import { type AuditReport, generateAuditReport, type ReportRequest, type reportTypes } from '../../src/report/report.ts'
 import { defaultReportSettings } from '../../src/report/settings.ts'
 import { openReader } from '../../src/trail/reader.ts'
-import { Tamper } from '../support/tamper.ts'
 import { alertIds, at, day, hour, type OpenLog, openLog, raised, start, writeStory } from './support.ts'
 
 const retention = { days: 90, rules: [{ name: 'secrets', days: 400 }] }
@@ -147,7 +147,7 @@ describe('an audit report', () => {
     const copy = await openLog()
     await writeStory(copy)
     await copy.log.close()
-    const tamper = new Tamper(copy.file, loadStorageKey(copy.keys))
+    const tamper = Tamper.open(copy.file, loadStorageKey(copy.keys))
     tamper.edit(40, { outcome: 'success', operation: 'nothing' })
     tamper.save().close()
     const reader = await openReader({ file: copy.file, keys: copy.keys })

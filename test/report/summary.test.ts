@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadStorageKey } from '../../src/append/keys.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { kinds, type Leaf, outcomes, securityLevels } from '../../src/core/entry.ts'
 import { countIn, parseRanges } from '../../src/core/ranges.ts'
 import { formatTime, parseTime } from '../../src/core/time.ts'
@@ -12,7 +13,6 @@ import { openReader } from '../../src/trail/reader.ts'
 import { relativeError, Sketch } from '../../src/trail/sketch.ts'
 import type { LogSummary } from '../../src/trail/summary.ts'
 import { Tally } from '../../src/trail/tally.ts'
-import { Tamper } from '../support/tamper.ts'
 import { at, day, everyEntry, hour, type OpenLog, openLog, start, writeStory } from './support.ts'
 
 let log: OpenLog
@@ -314,7 +314,7 @@ describe('the summary of a log that was tampered with', () => {
     const folder = join(whole, name.replaceAll(' ', '-'))
     for (const part of ['audit.db', 'keys']) cpSync(join(whole, part), join(folder, part), { recursive: true })
     const places = { file: join(folder, 'audit.db'), keys: join(folder, 'keys') }
-    const tamper = new Tamper(places.file, loadStorageKey(places.keys))
+    const tamper = Tamper.open(places.file, loadStorageKey(places.keys))
     harm(tamper)
     tamper.save().close()
     const reader = await openReader(places)

@@ -118,6 +118,19 @@ describe('a run', () => {
     expect(await log.log.verify({ anchors: [(await log.log.checkpoint())!] })).toMatchObject({ valid: true })
   })
 
+  it('keeps the leaves by which the keys were replaced, and all behind them: a check needs them for ever', async () => {
+    log = await makeAgingLog()
+    await log.append(400)
+    await log.writer.rotateKeys()
+    await log.append(400)
+    log.pass(400)
+    await log.append(3)
+    expect(await run({ leafDays: 365 })).toMatchObject({ below: 256 })
+    expect(await log.log.verify({ deep: true })).toMatchObject({ valid: true, complete: true, findings: [] })
+    const more = { operation: 'retention.pruned', entries: '', below: 512, attributes: {} } as const
+    await expect(log.writer.remove(more)).rejects.toMatchObject({ code: 'bad_input' })
+  })
+
   it('goes in steps of its own, so that whoever stops it loses nothing', async () => {
     log = await makeAgingLog()
     // Every other entry stays: more pieces than one entry can name.

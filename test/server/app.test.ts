@@ -3,10 +3,10 @@ import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadStorageKey } from '../../src/append/keys.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { defaultServerSettings } from '../../src/config/sections/server.ts'
 import { AuditError, type AuditErrorCode } from '../../src/core/errors.ts'
 import { debianProgram } from '../support/debian.ts'
-import { Tamper } from '../support/tamper.ts'
 import { makeServed } from './support.ts'
 
 describe('probes', () => {
@@ -55,7 +55,7 @@ describe('probes', () => {
     for (const options of [{}, strict]) {
       const { get, log, config, logged } = await makeServed(options)
       await log.append({ operation: 'remember', component: 'memory' })
-      const tamper = new Tamper(config.log.file, loadStorageKey(config.log.keys))
+      const tamper = Tamper.open(config.log.file, loadStorageKey(config.log.keys))
       tamper.edit(1, { operation: 'forget' })
       tamper.save().db.close()
       expect(await log.verify()).toMatchObject({ valid: false })
@@ -273,7 +273,7 @@ describe('the server’s own log', () => {
     await log.append({ ...entry, userContext: { [canary]: undefined } } as never).catch(() => {})
     await logger.logControl({ operation: 'config.changed', sealed: { after: canary } })
     for await (const _ of log.query({ text: canary })) await app.request('/v1/status')
-    const tamper = new Tamper(config.log.file, loadStorageKey(config.log.keys))
+    const tamper = Tamper.open(config.log.file, loadStorageKey(config.log.keys))
     tamper.edit(1, { operation: canary })
     tamper.save().db.close()
     await log.verify({ deep: true })

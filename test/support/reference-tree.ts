@@ -83,3 +83,100 @@ export class MemoryTiles {
     return hashes.slice(0, 32 * width)
   }
 }
+
+/**
+ * The same recursive definitions over a log that nobody could write down: all its leaves are equal but a few. What has
+ * none of these few in it is known by its length alone, so that a log of 2^40 leaves takes some thousand hashes.
+ */
+export class VirtualTree extends ReferenceTree {
+  readonly plain: Uint8Array
+  readonly #special: ReadonlyMap<number, Uint8Array>
+  readonly #places: readonly number[]
+  readonly #byLength = new Map<number, Uint8Array>()
+
+  /** @param special leaf hashes by their index */
+  constructor(plain: Uint8Array, special: ReadonlyMap<number, Uint8Array>) {
+    super()
+    this.plain = plain
+    this.#special = special
+    this.#places = [...special.keys()].sort((a, b) => a - b)
+  }
+
+  override hash(start: number, end: number): Uint8Array {
+    if (end === start) return sha256()
+    const isPlain = !this.#places.some(place => start <= place && place < end)
+    if (end - start === 1) return isPlain ? this.plain : this.#special.get(start)!
+    const known = isPlain ? this.#byLength.get(end - start) : undefined
+    if (known !== undefined) return known
+    const middle = start + split(end - start)
+    const hash = sha256(Uint8Array.of(1), this.hash(start, middle), this.hash(middle, end))
+    if (isPlain) this.#byLength.set(end - start, hash)
+    return hash
+  }
+
+  /** Its tiles, as many as anybody asks for. */
+  readonly tile: TileReader = (level, index, width) => {
+    const unit = 256 ** level
+    const hashes = new Uint8Array(32 * width)
+    for (let i = 0; i < width; i++)
+      hashes.set(this.hash((256 * index + i) * unit, (256 * index + i + 1) * unit), 32 * i)
+    return hashes
+  }
+}
+
+/**
+ * The root to which PATH(index, D[0:size]) leads from a leaf hash: the definition of the path, read backwards. Numbers
+ * have no bound here. `undefined`: no path of this tree looks like that.
+ */
+export function rootOfPath(
+  path: readonly Uint8Array[],
+  index: bigint,
+  size: bigint,
+  leafHash: Uint8Array,
+): Uint8Array | undefined {
+  if (index < 0n || index >= size || [leafHash, ...path].some(hash => hash.length !== 32)) return undefined
+  if (size === 1n) return path.length === 0 ? leafHash : undefined
+  const last = path.at(-1)
+  if (last === undefined) return undefined
+  const middle = splitBig(size)
+  const inner =
+    index < middle
+      ? rootOfPath(path.slice(0, -1), index, middle, leafHash)
+      : rootOfPath(path.slice(0, -1), index - middle, size - middle, leafHash)
+  if (inner === undefined) return undefined
+  return index < middle ? sha256(Uint8Array.of(1), inner, last) : sha256(Uint8Array.of(1), last, inner)
+}
+
+/**
+ * The two roots to which SUBPROOF(from, D[0:to], whole) leads, read backwards: of the first `from` leaves, and of all.
+ * `old` is the root that whoever checks already has, for a subtree that is the whole old tree.
+ */
+export function rootsOfSubproof(
+  proof: readonly Uint8Array[],
+  from: bigint,
+  to: bigint,
+  old: Uint8Array,
+  whole = true,
+): readonly [Uint8Array, Uint8Array] | undefined {
+  if (from <= 0n || from > to || [old, ...proof].some(hash => hash.length !== 32)) return undefined
+  const last = proof.at(-1)
+  if (from === to) {
+    if (whole) return last === undefined ? [old, old] : undefined
+    return proof.length === 1 ? [last!, last!] : undefined
+  }
+  if (last === undefined) return undefined
+  const middle = splitBig(to)
+  const rest = proof.slice(0, -1)
+  if (from <= middle) {
+    const inner = rootsOfSubproof(rest, from, middle, old, whole)
+    return inner && [inner[0], sha256(Uint8Array.of(1), inner[1], last)]
+  }
+  const inner = rootsOfSubproof(rest, from - middle, to - middle, old, false)
+  return inner && [sha256(Uint8Array.of(1), last, inner[0]), sha256(Uint8Array.of(1), last, inner[1])]
+}
+
+function splitBig(n: bigint): bigint {
+  let k = 1n
+  while (2n * k < n) k *= 2n
+  return k
+}

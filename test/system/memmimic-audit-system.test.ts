@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadStorageKey } from '../../src/append/keys.ts'
 import { writerMark } from '../../src/append/liveness.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { AuditLog } from '../../src/audit-log.ts'
 import { MemMimicAuditSystem, type SystemOptions, verifyBundle, withContext } from '../../src/index.ts'
 import { openParts } from '../../src/system.ts'
 import { openReader } from '../../src/trail/reader.ts'
 import { startChild } from '../support/child.ts'
-import { Tamper } from '../support/tamper.ts'
 
 let folder: string
 let file: string
@@ -26,7 +26,7 @@ const open = (more: Omit<SystemOptions, 'file'> = {}) =>
   new MemMimicAuditSystem(file, { keys, closeOnExit: false, onCreate: () => {}, ...more })
 
 function tamper(seq: number): void {
-  const opened = new Tamper(file, loadStorageKey(keys))
+  const opened = Tamper.open(file, loadStorageKey(keys))
   opened.edit(seq, { operation: 'never' })
   opened.save()
   opened.db.close()

@@ -1,11 +1,11 @@
 /** The seed's queries, in each of the ways in which they went wrong there: SEED.md, Q1–Q5 and 6.4. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Tamper } from '../../src/attack/tamper.ts'
 import type { EntryInput } from '../../src/core/entry.ts'
 import type { AuditEvent } from '../../src/core/events.ts'
 import { type OpenedParts, openParts } from '../../src/system.ts'
 import { type AuditQuery, AuditTrailManager } from '../../src/trail/audit-trail-manager.ts'
 import { makeTestLog, type TestLog } from '../support/log.ts'
-import { Tamper } from '../support/tamper.ts'
 
 let testLog: TestLog
 let parts: OpenedParts
@@ -202,7 +202,7 @@ test('the entries returned are verified when asked, and the ones that fail are n
     details: [],
   })
   await parts.log.close()
-  const tamper = new Tamper(testLog.file, undefined)
+  const tamper = Tamper.open(testLog.file, undefined)
   tamper.edit(6, { operation: 'never happened' })
   tamper.save().close()
   await open()

@@ -13,13 +13,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { loadStorageKey } from '../../src/append/keys.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { AuditError } from '../../src/core/errors.ts'
 import { openParts } from '../../src/system.ts'
 import { fixedWorld } from '../../src/testing.ts'
 import { type Degradation, LogHealth, type LogHealthOptions } from '../../src/trail/log-health.ts'
 import type { LogStatus } from '../../src/trail/reader.ts'
 import { debianProgram } from '../support/debian.ts'
-import { Tamper } from '../support/tamper.ts'
 
 /** A real log with its health, on this thread. */
 async function healthOf(folder = temporaryFolder(), options: Partial<LogHealthOptions> = {}) {
@@ -195,7 +195,7 @@ describe('a degraded mode has a name, begins with its cause, and ends with it', 
   test('tampering_found: a check of a part finds it, and only a check that reaches as far takes it back', async () => {
     const { file, keys, log, modes, health } = await healthOf()
     for (let i = 0; i < 5; i++) await log.append({ operation: 'remember', component: 'memory', memoryId: `m${i}` })
-    const tamper = new Tamper(file, loadStorageKey(keys))
+    const tamper = Tamper.open(file, loadStorageKey(keys))
     const original = tamper.rows[3]!
     tamper.edit(3, { operation: 'forget' })
     tamper.save()

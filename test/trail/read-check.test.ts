@@ -2,12 +2,12 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3-multiple-ciphers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Tamper } from '../../src/attack/tamper.ts'
 import type { AuditEvent } from '../../src/core/events.ts'
 import type { Finding } from '../../src/core/finding.ts'
 import { openParts } from '../../src/system.ts'
 import { openReader, type Reader } from '../../src/trail/reader.ts'
 import { makeTestLog, type TestLog } from '../support/log.ts'
-import { Tamper } from '../support/tamper.ts'
 
 let log: TestLog
 let reader: Reader
@@ -34,7 +34,7 @@ const all = { limit: 1000, order: 'asc' } as const
 const told = () => findings.map(({ type, seq }) => [type, seq])
 
 async function tampered(change: (open: Tamper) => void): Promise<void> {
-  const open = new Tamper(log.file, undefined)
+  const open = Tamper.open(log.file, undefined)
   change(open)
   open.close()
 }

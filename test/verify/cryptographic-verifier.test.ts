@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { systemWorld } from '../../src/append/clock.ts'
 import { loadStorageKey } from '../../src/append/keys.ts'
 import { createSubjectKeys, openSubjectKeys } from '../../src/append/subject-keys.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { toBase64, toBase64url, toHex } from '../../src/core/bytes.ts'
 import type { CheckedEvent } from '../../src/core/events.ts'
 import { EventStream } from '../../src/core/events.ts'
@@ -24,7 +25,6 @@ import {
 import { EntryCheck } from '../../src/verify/entry-check.ts'
 import { makeTestLog, type TestLog } from '../support/log.ts'
 import { makeAgingLog } from '../support/removal.ts'
-import { Tamper } from '../support/tamper.ts'
 
 let log: TestLog
 let size: number
@@ -45,7 +45,7 @@ afterAll(() => log.dispose())
 function tampered(play: (file: Tamper) => void): SqliteStore {
   const file = join(log.folder, `copy-${copies++}.db`)
   cpSync(log.file, file)
-  const tamper = new Tamper(file, log.keys.storage)
+  const tamper = Tamper.open(file, log.keys.storage)
   play(tamper)
   tamper.close()
   const store = openSqliteStore({ file, key: log.keys.storage, mode: 'read' })

@@ -2,6 +2,7 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { type CheckedEvent, EventStream } from '../../src/core/events.ts'
 import { leafHash, leafHashHex } from '../../src/core/hash.ts'
 import { parseSealKey } from '../../src/core/seal.ts'
@@ -10,7 +11,6 @@ import { openReader } from '../../src/trail/reader.ts'
 import { type ChainVerification, HashChainVerifier } from '../../src/verify/hash-chain-verifier.ts'
 import { verifyLog } from '../../src/verify/log-verifier.ts'
 import { makeTestLog, type TestLog } from '../support/log.ts'
-import { Tamper } from '../support/tamper.ts'
 
 let log: TestLog
 let size: number
@@ -42,7 +42,7 @@ function verifierOf(store: SqliteStore) {
 function tampered(play: (file: Tamper) => void): SqliteStore {
   const file = join(log.folder, `copy-${copies++}.db`)
   cpSync(log.file, file)
-  const tamper = new Tamper(file, log.keys.storage)
+  const tamper = Tamper.open(file, log.keys.storage)
   play(tamper)
   tamper.close()
   const store = openSqliteStore({ file, key: log.keys.storage, mode: 'read' })

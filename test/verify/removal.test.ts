@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RemovalRequest } from '../../src/append/sequencer.ts'
+import { Tamper } from '../../src/attack/tamper.ts'
 import { leafHash } from '../../src/core/hash.ts'
 import { checkInclusion, inclusionProof, tilesForInclusion } from '../../src/core/proof.ts'
 import { parseSealKey } from '../../src/core/seal.ts'
@@ -9,7 +10,6 @@ import { readTiles } from '../../src/store/tiles.ts'
 import { FaultStore } from '../../src/testing.ts'
 import { type VerifyOptions, verifyLog } from '../../src/verify/log-verifier.ts'
 import { makeTestLog, type TestLog } from '../support/log.ts'
-import { Tamper } from '../support/tamper.ts'
 
 let log: TestLog
 beforeEach(async () => {
@@ -34,7 +34,7 @@ const check = (options: VerifyOptions = {}) =>
   })
 
 const tamper = (change: (open: Tamper) => void) => {
-  const open = new Tamper(log.file, log.keys.storage)
+  const open = Tamper.open(log.file, log.keys.storage)
   change(open)
   open.db.close()
 }
