@@ -16,12 +16,16 @@ export interface YamlFile {
   placeOf(path: readonly (string | number)[], what: 'name' | 'value'): Place
 }
 
+/** Characters in a file: the reader of YAML takes a second or more for each 64 kB that are none. */
+const longest = 1024 * 1024
+
 /**
  * Reads YAML 1.2 as strictly as it can be read: one document, no name twice, no tags of its own.
  *
  * @throws AuditError `bad_input`, with the file, the line and the column
  */
 export function parseYamlFile(text: string, file: string): YamlFile {
+  if (text.length > longest) throw new AuditError('bad_input', `${file}: it has more than ${longest} characters`)
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, version: '1.2' })
   const placeAt = (offset: number): Place => {

@@ -36,12 +36,16 @@ function listIn(field: string, text: string): Json {
 function itemsOf(text: string): string[] {
   const items: string[] = []
   let start = 0
+  let isAtStart = true
   for (let at = 0; at <= text.length; at++) {
-    const isAtStart = text.slice(start, at).trim() === ''
     if (at === text.length || text[at] === ',') {
       items.push(text.slice(start, at).trim())
       start = at + 1
-    } else if (isAtStart && (text[at] === '"' || text[at] === "'")) at = endOfQuote(text, at)
+      isAtStart = true
+    } else if (isAtStart && (text[at] === '"' || text[at] === "'")) {
+      at = endOfQuote(text, at)
+      isAtStart = false
+    } else if (text[at]!.trim() !== '') isAtStart = false
   }
   return items
 }

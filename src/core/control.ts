@@ -5,6 +5,7 @@ export const controlOperations = [
   'log.created',
   'log.opened',
   'log.closed',
+  'log.backed_up',
   'log.restored',
   'log.frozen',
   'log.unfrozen',

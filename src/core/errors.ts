@@ -3,6 +3,8 @@
  *
  * A wrong argument in a program is a `TypeError` or `RangeError`; a broken invariant is thrown plainly.
  */
+import { sentence } from './visible.ts'
+
 export type AuditErrorCode =
   /** The input breaks a rule of the format; `path` names the value. */
   | 'bad_input'
@@ -46,7 +48,7 @@ export class AuditError extends Error {
   readonly path: string | undefined
 
   constructor(code: AuditErrorCode, message: string, facts: AuditErrorFacts = {}) {
-    super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
+    super(sentence(message), facts.cause === undefined ? undefined : { cause: facts.cause })
     this.name = 'AuditError'
     this.code = code
     this.path = facts.path

@@ -92,6 +92,8 @@ const filterMembers = new Set<string>([...indexedFields, 'since', 'until', 'text
  * @example compileFilter({ operation: ['remember', 'forget'], since: '2026-11-23T14:00:00+01:00' }).matches(view)
  */
 export function compileFilter(filter: EntryFilter): CompiledFilter {
+  const given: unknown = filter
+  if (typeof given !== 'object' || given === null) throw badInput('$', 'a filter is an object')
   for (const name in filter) {
     if (!filterMembers.has(name)) throw badInput(pathOf('$', name), `a filter has no such member${hint(name)}`)
   }

@@ -1,4 +1,5 @@
 /** What a check says: findings, declarations and the two verdicts. Data only; `verify/` comes to them. */
+import { sentence } from './visible.ts'
 
 /** Each is one way in which a log can be other than it was written. */
 export const findingTypes = [
@@ -62,7 +63,7 @@ export interface Declaration {
 
 /** Something that is missing although nothing was changed. */
 export interface Omission {
-  readonly kind: 'open_intent' | 'gap'
+  readonly kind: 'open_intent' | 'gap' | 'given_up'
   readonly seq: number
   readonly id: string
   readonly operation: string
@@ -124,5 +125,5 @@ export function finding(
   message: string,
   facts: Omit<Finding, 'type' | 'severity' | 'message'> = {},
 ): Finding {
-  return { type, severity: severityOf[type], ...facts, message }
+  return { type, severity: severityOf[type], ...facts, message: sentence(message) }
 }

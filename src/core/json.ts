@@ -4,6 +4,7 @@
  */
 import type { Json } from './entry.ts'
 import { AuditError } from './errors.ts'
+import { visibleJson } from './visible.ts'
 
 /** How deep a value may nest. */
 export const maxDepth = 128
@@ -15,7 +16,7 @@ const maxParts = 1_000_000
 export function pathOf(parent: string, key: string | number): string {
   if (typeof key === 'number') return `${parent}[${key}]`
   const name = key.length > 80 ? `${key.slice(0, 80)}…` : key
-  return /^[A-Za-z_$][\w$]*$/.test(name) ? `${parent}.${name}` : `${parent}[${JSON.stringify(name)}]`
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? `${parent}.${name}` : `${parent}[${visibleJson(name)}]`
 }
 
 /** The refusal of a bad value: one sentence that names its path. */

@@ -6,7 +6,7 @@
  * steps itself: a `tilesFor…` plan, then a reader over what it fetched.
  */
 import { AuditError } from './errors.ts'
-import { emptyRoot, hashLength, writeNodeHash } from './hash.ts'
+import { emptyRoot, hashLength, nodeHash, writeNodeHash } from './hash.ts'
 import { partialWidth, type TileId, tileWidth } from './tile.ts'
 
 /** A tile with its hashes, one after another: its width is `hashes.length / 32`. */
@@ -20,7 +20,14 @@ export interface Tile {
  * Gives the first `width` hashes of a tile: exactly 32 · `width` bytes, whether or not the tile has since grown. Throws
  * when it cannot.
  */
-export type TileReader = (level: number, index: number, width: number) => Uint8Array
+export interface TileReader {
+  (level: number, index: number, width: number): Uint8Array
+  /**
+   * The root over `count` neighbouring hashes of one of its tiles, from number `first`, for a reader that keeps what it
+   * computed; `count` is a power of two, by which `first` can be divided. Nobody may write into it.
+   */
+  readonly rootIn?: (tile: TileId, first: number, count: number) => Uint8Array
+}
 
 /** The leaves from `start` up to but not including `end`. */
 export interface LeafRange {
@@ -172,7 +179,7 @@ function copyHash(target: Uint8Array, targetAt: number, source: Uint8Array, sour
 }
 
 /** The root over `count` neighbouring hashes of a tile, from the hash number `first`; `count` is a power of two. */
-function completeRoot(hashes: Uint8Array, first: number, count: number): Uint8Array {
+export function completeRoot(hashes: Uint8Array, first: number, count: number): Uint8Array {
   // A copy: `slice` of a Node Buffer is none, and what is written here would spoil a tile that others keep.
   const row = Uint8Array.from(hashes.subarray(first * hashLength, (first + count) * hashLength))
   for (let pairs = count / 2; pairs >= 1; pairs /= 2) {
@@ -237,11 +244,11 @@ export function rangeHashes(ranges: readonly LeafRange[], size: number, tiles: T
   }
   return ranges.map(range =>
     completeSubtrees(range, size)
-      .map(({ tile, first, count }) => completeRoot(read.get(tileKey(tile.level, tile.index))!, first, count))
-      .reduceRight((right, left) => {
-        writeNodeHash(right, 0, left, 0, right, 0)
-        return right
-      }),
+      .map(
+        ({ tile, first, count }) =>
+          tiles.rootIn?.(tile, first, count) ?? completeRoot(read.get(tileKey(tile.level, tile.index))!, first, count),
+      )
+      .reduceRight((right, left) => nodeHash(left, right)),
   )
 }
 

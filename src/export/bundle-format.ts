@@ -150,7 +150,7 @@ export function formatEntry({ leaf, proof, disclosures }: BundleEntry): string {
 export function parseEntry(line: string): BundleEntry {
   const { disclosures, leaf, proof } = objectOf(line)
   if (proof === undefined) throw new AuditError('bad_format', 'the proof is missing')
-  const isWhole = typeof leaf === 'string' && Array.isArray(disclosures) && disclosures.every(isDisclosure)
+  const isWhole = isText(leaf) && Array.isArray(disclosures) && disclosures.every(isDisclosure)
   if (isWhole) {
     const entry = { leaf, proof: hashesOf(proof), disclosures }
     if (formatEntry(entry) === line) return entry
@@ -226,8 +226,13 @@ function objectOf(line: string): Readonly<Record<string, unknown>> {
   throw new AuditError('bad_format', 'a line is not a JSON object')
 }
 
+/** What has a lone surrogate has no bytes: it would be read as a text that is spelled in another way. */
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.isWellFormed()
+}
+
 function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every(item => typeof item === 'string')
+  return Array.isArray(value) && value.every(isText)
 }
 
 function isDisclosure(value: unknown): value is BundleDisclosure {

@@ -89,6 +89,9 @@ const signingTypes = [signatureTypes.ed25519, signatureTypes.mldsa44Cosignature]
 /** Findings that are listed; the others are counted. */
 const maxListed = 10_000
 
+/** Lines that are no entries, after which a file is none that is worth reading on. */
+const mostUnreadable = 1000
+
 /** The entry before, as far as the next one is held against it. */
 interface Previous {
   readonly seq: number
@@ -111,6 +114,9 @@ class BundleCheck {
   /** Lines that are entries or should be. */
   #lines = 0
   #entries = 0
+  #unreadable = 0
+  /** Whether an entry is missing, also when that is not listed any more. */
+  #isMissing = false
   #hasEnd = false
   #previous: Previous | undefined
   /** The numbers seen, in the order of the file. */
@@ -152,7 +158,7 @@ class BundleCheck {
     const valid = this.#findings.length === 0
     return {
       valid,
-      complete: whole !== undefined && this.#hasEnd && !this.#findings.some(({ type }) => type === 'missing_entry'),
+      complete: whole !== undefined && this.#hasEnd && !this.#isMissing,
       trust: this.#trust(),
       entries: this.#entries,
       size: this.#checkpoint?.size ?? 0,
@@ -178,6 +184,7 @@ class BundleCheck {
   }
 
   #find(type: FindingType, message: string, facts: Omit<Finding, 'type' | 'severity' | 'message'> = {}): void {
+    this.#isMissing ||= type === 'missing_entry'
     if (this.#findings.length < maxListed) this.#findings.push(finding(type, message, facts))
     else this.#omitted++
   }
@@ -264,6 +271,8 @@ class BundleCheck {
       entry = parseEntry(line)
     } catch (error) {
       this.#find('format_invalid', `line ${this.#lines + 1}: ${(error as Error).message}`)
+      if (++this.#unreadable > mostUnreadable)
+        throw new AuditError('bad_format', 'too many of its lines are no entries')
       return
     }
     const bytes = utf8(entry.leaf)

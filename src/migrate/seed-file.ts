@@ -60,7 +60,7 @@ export class SeedFile {
   static open(file: string): SeedFile {
     const db = openForeignFile(file)
     try {
-      return asAuditError(file, () => new SeedFile(file, db))
+      return reading(file, () => new SeedFile(file, db))
     } catch (error) {
       db.close()
       throw error
@@ -85,7 +85,7 @@ export class SeedFile {
   }
 
   #run(statement: string): void {
-    asAuditError(this.#file, () => this.#db.exec(statement))
+    reading(this.#file, () => this.#db.exec(statement))
   }
 
   *#inChain(): Generator<{ entry?: SeedColumns; chain: SeedColumns }> {
@@ -109,16 +109,26 @@ export class SeedFile {
   }
 
   *#read(sql: string): Generator<unknown[]> {
-    const rows = asAuditError(this.#file, () => this.#db.prepare(sql).raw().safeIntegers().iterate())
+    const rows = reading(this.#file, () => this.#db.prepare(sql).raw().safeIntegers().iterate())
     try {
       for (;;) {
-        const { done, value } = asAuditError(this.#file, () => rows.next())
+        const { done, value } = reading(this.#file, () => rows.next())
         if (done) return
         yield value as unknown[]
       }
     } finally {
       rows.return?.()
     }
+  }
+}
+
+/** As {@link asAuditError}; to a file that has no key, none can be wrong. */
+function reading<T>(file: string, work: () => T): T {
+  try {
+    return asAuditError(file, work)
+  } catch (error) {
+    if (!(error instanceof AuditError && error.code === 'bad_key')) throw error
+    throw new AuditError('bad_format', `${file} is damaged: it is no SQLite database inside`, { cause: error })
   }
 }
 
