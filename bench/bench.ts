@@ -4,6 +4,7 @@ import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AuditLog } from '../src/audit-log.ts'
 import { openAuditLog } from '../src/system.ts'
+import type { Chart } from './chart.ts'
 import { PlainTable } from './plain-table.ts'
 
 export interface Sizes {
@@ -30,11 +31,32 @@ export interface Sizes {
   readonly checks: number
   /** What a detector or a metric has seen before it is measured once more. */
   readonly history: number
+  readonly race: RaceSizes
+  /** Lengths at which each cost is measured. */
+  readonly lengths: readonly number[]
+  /** Tool calls through the proxy, and as many without. */
+  readonly calls: number
+  /** Whether the package is built, to be opened as it is installed. */
+  readonly built: boolean
+}
+
+/** The matrix of the race of appending. */
+export interface RaceSizes {
+  readonly callers: readonly number[]
+  readonly entryBytes: readonly number[]
+  /** For each cell, unmeasured and measured. */
+  readonly warmMs: number
+  readonly ms: number
+  readonly rounds: number
+  /** Whether peers that are no dependencies of this package are installed for it. */
+  readonly peers: boolean
 }
 
 export interface Bench {
-  /** A folder on the disk of the checkout, empty, removed at the end. */
+  /** A folder of the part's own on the disk of the checkout, empty, removed at its end. */
   readonly folder: string
+  /** A folder that lasts until the end of the run. */
+  readonly shared: string
   readonly sizes: Sizes
   /** Says on stderr how far it is. */
   readonly say: (sentence: string) => void
@@ -48,6 +70,8 @@ export interface Figures {
   hostMicrosPerEntry: number
   loopDelayP99Ms: number
   verifyVsHashing: number
+  /** Of two threads against one. */
+  verifySpeedup: number
   proofP95Ms: number
   openMs: number
   openMegabytes: number
@@ -75,6 +99,7 @@ export interface Measured {
   readonly spreads?: { readonly [figure in keyof Figures]?: string }
   readonly title: string
   readonly text: readonly string[]
+  readonly charts?: readonly Chart[]
 }
 
 /** Callers at once in the race. */

@@ -121,6 +121,27 @@ export function entryAt(i: number): EntryInput {
   }
 }
 
+/** Bytes of the entries of the race: a bare one, one as they mostly are, and such whose results grow. */
+export const entrySizes = [200, 700, 4000, 16_000, 64_000] as const
+
+/** The same stream with entries of about so many bytes of JSON: what grows is the result, which is sealed. */
+export function sizedEntry(i: number, bytes: number): EntryInput {
+  const entry = entryAt(i)
+  if (bytes < 700) {
+    const { operation, component, outcome, memoryId, session, actor } = entry
+    return { operation, component, outcome, memoryId, session, actor }
+  }
+  if (bytes === 700) return entry
+  const length = bytes - 520
+  prose ??= text(seededRandom(23), proseLength / 6)
+  const from = mix(i * 17 + 9) % (prose.length - length)
+  return { ...entry, operationResult: { text: prose.slice(from, from + length), requestId: mix(i).toString(16) } }
+}
+
+/** Long results are cut from this. */
+let prose: string | undefined
+const proseLength = 16_000_000
+
 function actorAt(i: number, session: number): NonNullable<EntryInput['actor']> {
   if (mix(i * 3 + 2) % rareActorEvery === 0) {
     return { type: 'service', id: rareActor(mix(i * 5 + 3)) }

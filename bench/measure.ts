@@ -21,6 +21,11 @@ export function digits(value: number): string {
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3)
 }
 
+/** A number of things: all of its digits. */
+export function whole(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ' ')
+}
+
 /** Median and range, as they stand in a table. */
 export function spread(values: readonly number[], unit = ''): string {
   return `${digits(median(values))} (${digits(Math.min(...values))}–${digits(Math.max(...values))})${unit && ` ${unit}`}`

@@ -17,8 +17,8 @@ export interface PlainReceipt {
 
 export interface PlainTableOptions {
   readonly file: string
-  /** 32 bytes. */
-  readonly key: Uint8Array
+  /** 32 bytes; `undefined` for a file that is not encrypted. */
+  readonly key: Uint8Array | undefined
   /** An index on the id, as anyone would make it; the log finds an entry by its id without one. */
   readonly idIndex: boolean
 }

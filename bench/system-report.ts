@@ -60,7 +60,7 @@ export async function systemReport(bench: Bench, log: BigLog): Promise<Measured>
   }
 }
 
-function reportIn({ file, keys }: BigLog, until?: string): ReportRun {
+export function reportIn({ file, keys }: { file: string; keys: string }, until?: string): ReportRun {
   const child = fileURLToPath(new URL('./report-child.ts', import.meta.url))
   const answer = execFileSync(process.execPath, [child, file, keys, ...(until === undefined ? [] : [until])], {
     encoding: 'utf8',
