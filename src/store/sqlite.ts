@@ -180,18 +180,17 @@ export class SqliteStore implements Store {
   }
 
   *seals(from: number, to: number): Iterable<Seal> {
-    yield* pages(from, to, (after, end) =>
-      (this.#sql.seals.all(after, end) as Seal[]).map(row => ({ ...row, mac: asBytes(row.mac) })),
-    )
+    yield* pages(from, to, (after, end) => {
+      const rows = asAuditError(this.#file, () => this.#sql.seals.all(after, end) as Seal[])
+      return rows.map(row => ({ ...row, mac: asBytes(row.mac) }))
+    })
   }
 
   *checkpoints(from: number, to: number): Iterable<StoredCheckpoint> {
-    yield* pages(from, to, (after, end) =>
-      (this.#sql.checkpoints.all(after, end) as StoredCheckpoint[]).map(({ size, note }) => ({
-        size,
-        note: String(note),
-      })),
-    )
+    yield* pages(from, to, (after, end) => {
+      const rows = asAuditError(this.#file, () => this.#sql.checkpoints.all(after, end) as StoredCheckpoint[])
+      return rows.map(({ size, note }) => ({ size, note: String(note) }))
+    })
   }
 
   *declarations(): Iterable<StoredEntry> {
