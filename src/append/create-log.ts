@@ -5,16 +5,17 @@
  * do; from there on anyone who finds keys without a log finishes the work by giving the file its name.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { captureEntry } from '../core/capture.ts'
 import { AuditError } from '../core/errors.ts'
+import { formatSealKey } from '../core/seal.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { FileAnchor } from './anchor.ts'
 import { IdSource, type World } from './clock.ts'
-import { createKeys, type LogKeys, loadKeys, loadPublicKeys, type PublicKeys } from './keys.ts'
+import { createKeys, type LogKeys, loadKeys, loadPublicKeys, type PublicKeys, readSealKey } from './keys.ts'
 import { anchorFile } from './places.ts'
-import { syncFolder } from './private-file.ts'
+import { makeFolder, syncFolder } from './private-file.ts'
 import { Sequencer } from './sequencer.ts'
 import { createSubjectKeys } from './subject-keys.ts'
 
@@ -44,9 +45,15 @@ export interface CreatedLog {
 /**
  * Makes a log and its keys.
  *
+ * @param tell is given K₀ too, before the log has its name: who is killed afterwards has told it, and who is killed before
+ * leaves a log that the next start finishes, and tells it then
  * @throws AuditError `already_exists`, `bad_input` for the origin, `io`
  */
-export async function createLog(options: CreateLogOptions, world: World): Promise<CreatedLog> {
+export async function createLog(
+  options: CreateLogOptions,
+  world: World,
+  tell: (created: CreatedLog) => void = () => {},
+): Promise<CreatedLog> {
   const { file, keys: folder, encryption = 'sqlcipher' } = options
   const origin = options.origin ?? `memmimic-audit.local/${randomBytes(8).toString('hex')}`
   if (existsSync(file)) throw new AuditError('already_exists', `${file} is there already: nothing was changed`)
@@ -56,6 +63,7 @@ export async function createLog(options: CreateLogOptions, world: World): Promis
   const start = world.now()
   const freshKeys = `${folder}.${process.pid}.new`
   let freshFile: string | undefined
+  let haveName = false
   try {
     makeFolder(dirname(folder))
     makeFolder(dirname(file))
@@ -67,12 +75,17 @@ export async function createLog(options: CreateLogOptions, world: World): Promis
     await writeGenesis(freshFile, keys, freshKeys, { start, world })
     const { vkeys } = keys
     renameSync(freshKeys, folder)
+    haveName = true
     syncFolder(dirname(folder))
+    const created = { origin, file, keys: folder, vkeys, sealKey }
+    tell(created)
     giveName(file, freshFile)
-    return { origin, file, keys: folder, vkeys, sealKey }
+    return created
   } catch (error) {
     rmSync(freshKeys, { recursive: true, force: true })
-    if (freshFile !== undefined) for (const end of ['', '-wal', '-shm']) rmSync(freshFile + end, { force: true })
+    // What belongs to keys that are there is left for whoever finishes the work.
+    if (freshFile !== undefined && !haveName)
+      for (const end of ['', '-wal', '-shm']) rmSync(freshFile + end, { force: true })
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOTEMPTY' || code === 'EEXIST') {
       throw new AuditError('already_exists', `${folder} is there already: nothing was changed`, { cause: error })
@@ -85,12 +98,16 @@ export async function createLog(options: CreateLogOptions, world: World): Promis
 /**
  * Finishes a creation that got as far as the keys.
  *
- * @returns whether the log is there now
+ * @returns what was made, K₀ too, because nobody may have been told it yet; `undefined` when there was nothing to finish
+ * @throws AuditError `bad_key`, `io`
  */
-export function finishCreation(file: string, folder: string): boolean {
-  const fresh = unnamedFile(file, loadPublicKeys(folder))
-  if (existsSync(fresh)) giveName(file, fresh)
-  return existsSync(file)
+export function finishCreation(file: string, folder: string): CreatedLog | undefined {
+  const { origin, vkeys, verifiers } = loadPublicKeys(folder)
+  const fresh = unnamedFile(file, { verifiers })
+  const first = readSealKey(folder)
+  if (first === undefined || !existsSync(fresh)) return undefined
+  giveName(file, fresh)
+  return { origin, file, keys: folder, vkeys, sealKey: formatSealKey(first) }
 }
 
 async function writeGenesis(
@@ -112,13 +129,15 @@ async function writeGenesis(
     const id = new IdSource(world).next(start)
     await sequencer.commit([captureEntry(genesis, { id, time: start, control: true })])
     await sequencer.checkpoint()
+    // The write-ahead log goes by the name that the file has now: nothing may be left in it.
+    store.checkpointFile()
   } finally {
     store.close()
   }
 }
 
 /** The name of a log's file before it has one: whoever has the keys can tell it. */
-function unnamedFile(file: string, { verifiers }: PublicKeys): string {
+function unnamedFile(file: string, { verifiers }: Pick<PublicKeys, 'verifiers'>): string {
   return `${file}.${verifiers[0]!.keyId.toString(16).padStart(8, '0')}.new`
 }
 
@@ -129,10 +148,7 @@ function giveName(file: string, fresh: string): void {
     // Another process may have finished first; there is one file of that name, and it is the same.
     if (!existsSync(file)) throw error
   }
-  rmSync(fresh, { force: true })
+  // The new name is on the disk before the old one goes.
   syncFolder(dirname(file))
-}
-
-function makeFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  rmSync(fresh, { force: true })
 }

@@ -68,7 +68,7 @@ export function decodeDrafts({ text, numbers }: EncodedDrafts): Draft[] {
 }
 
 export interface EncodedReceipts {
-  /** The number of the first; the others follow. */
+  /** The number of the first; the others follow. −1 when all of them are spilled: those of one call stay together. */
   readonly seq: number
   readonly times: Float64Array
   /** 64 hex digits each. */
@@ -84,6 +84,7 @@ export function encodeReceipts(receipts: readonly Receipt[]): EncodedReceipts {
 }
 
 export function decodeReceipts(ids: readonly string[], { seq, times, hashes }: EncodedReceipts): Receipt[] {
+  if (seq < 0) return ids.map((id, i) => ({ seq, id, entryHash: '', time: formatTime(times[i]!), spilled: true }))
   return ids.map((id, i) => ({
     seq: seq + i,
     id,

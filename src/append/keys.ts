@@ -12,8 +12,8 @@
  * While the signing keys are replaced, the next ones stand beside them as `*.next.pem`.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { fromHex, toHex, utf8 } from '../core/bytes.ts'
 import { mldsa44Signer } from '../core/cosignature.ts'
 import { AuditError } from '../core/errors.ts'
@@ -22,7 +22,7 @@ import { hmacSha256 } from '../core/primitives.ts'
 import { evolve, formatSealKey, parseSealKey, type SealKey } from '../core/seal.ts'
 import type { Micros } from '../core/time.ts'
 import { formatVkey, parseVkey } from '../core/vkey.ts'
-import { readPrivateFile, writePrivateFile } from './private-file.ts'
+import { forgetPrivateFile, makeFolder, readPrivateFile, writePrivateFile } from './private-file.ts'
 
 /** The public half: enough to check everything that a signature says. */
 export interface PublicKeys {
@@ -82,7 +82,7 @@ export function createKeys({ folder, origin, encryption, start }: NewKeysOptions
   }
 
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     for (const [name, text] of Object.entries(files)) writePrivateFile(join(folder, name), text)
   } catch (error) {
     if (error instanceof AuditError) throw error
@@ -273,11 +273,25 @@ export class SealKeeper {
    */
   advance(epoch: number): SealKey {
     const kept = this.#read()
-    this.#key = evolve(kept.epoch > this.#key.epoch ? kept : this.#key, Math.max(epoch, kept.epoch))
-    if (this.#key.epoch > kept.epoch) {
-      writePrivateFile(this.#file, `${formatSealKey(this.#key)}\n`, { forget: true })
-    }
-    return this.#key
+    const next = evolve(kept.epoch > this.#key.epoch ? kept : this.#key, Math.max(epoch, kept.epoch))
+    // Kept on the disk first: a key that is only in memory would leave the old one there.
+    if (next.epoch > kept.epoch) writePrivateFile(this.#file, `${formatSealKey(next)}\n`, { forget: true })
+    this.#key = next
+    return next
+  }
+
+  /** Keys that processes had written and not put in place yet when they were killed. Nobody shall ever have them. */
+  get leftovers(): string[] {
+    const folder = dirname(this.#file)
+    const start = `${basename(this.#file)}.`
+    return readdirSync(folder).flatMap(name =>
+      name.startsWith(start) && name.endsWith('.new') ? [join(folder, name)] : [],
+    )
+  }
+
+  /** Under the log's write lock only: whoever else holds it is writing one. */
+  forgetLeftovers(): undefined {
+    for (const file of this.leftovers) forgetPrivateFile(file)
   }
 
   #read(): SealKey {

@@ -22,7 +22,7 @@ import { formatTime, type Micros, parseTime } from '../core/time.ts'
 import { RightEdge, rootAt } from '../core/tree.ts'
 import type { Batch, Head, NewEntry, Removal, Store, StoredEntry } from '../store/store.ts'
 import { readTiles } from '../store/tiles.ts'
-import type { Anchor } from './anchor.ts'
+import { type Anchor, rememberedOf } from './anchor.ts'
 import { IdSource, type World } from './clock.ts'
 import type { LogKeys, Vkeys } from './keys.ts'
 
@@ -43,6 +43,7 @@ export interface RemovalRequest {
 /** What the next entry stands on. */
 interface Tip {
   readonly edge: RightEdge
+  readonly root: Uint8Array
   /** The leaf hash of the newest entry, or the genesis hash. */
   readonly lastHash: string
   readonly lastTime: Micros
@@ -57,6 +58,9 @@ export interface SequencerOptions {
   /** Told what is durable now, before anyone else hears of it. */
   readonly onCommitted?: ((entries: readonly StoredEntry[], removal: Removal | undefined) => void) | undefined
 }
+
+/** Entries that are looked through at once for ids that may be there already. */
+const stretch = 1024
 
 /** What one commit shall bring. */
 interface Plan {
@@ -104,20 +108,35 @@ export class Sequencer {
   /**
    * Lets go of content or leaves, and declares it: both in one commit, so that neither is ever there without the other.
    *
-   * @throws AuditError `bad_input` when the log does not have what shall go; otherwise as `commit`
+   * @throws AuditError `bad_input` when the log does not have what shall go, or cannot do without; otherwise as `commit`
    */
   async remove({ entries, below, operation, attributes, ...rest }: RemovalRequest): Promise<Receipt> {
     const content = parseRanges(entries)
+    if (below > 0) await this.#checkMayGo(below)
     const [receipt] = await this.#commit(head => {
       const size = head?.size ?? 0
       if ((content.at(-1)?.[1] ?? 0) >= size || below >= size || below % tileWidth !== 0) {
         throw new AuditError('bad_input', `the log has ${size} entries: what shall go must be among them`)
       }
-      const facts = { ...attributes, entries, below, listDigest: sha256Hex(utf8(entries)), sizeBefore: size }
+      // Leaves that go may be those that say whether the log is frozen.
+      const state: { frozen?: boolean } = below > 0 ? { frozen: head?.frozen ?? false } : {}
+      const facts = { ...attributes, ...state, entries, below, listDigest: sha256Hex(utf8(entries)), sizeBefore: size }
       const declaration = { ...rest, operation, attributes: { ...facts, rootBefore: toHex(head!.root) } }
       return this.#declaration(head!, declaration, { content, below })
     })
     return receipt!
+  }
+
+  /** What leads from the first keys to those that sign, or from what was signed to a copy restored, must stay readable. */
+  async #checkMayGo(below: number): Promise<void> {
+    for await (const { seq, leaf } of this.#store.declarations()) {
+      const operation = parseLeaf(leaf).leaf?.operation
+      if (seq >= below || (operation !== 'key.rotated' && operation !== 'log.restored')) continue
+      throw new AuditError(
+        'bad_input',
+        `entry ${seq}, ${operation}, is needed by every later check: leaves go below it only`,
+      )
+    }
   }
 
   /**
@@ -130,6 +149,12 @@ export class Sequencer {
     const [receipt] = await this.#commit(head =>
       this.#declaration(head!, { operation: 'key.rotated', attributes: { checkpoint: this.#sign(head!) } }),
     )
+    return receipt!
+  }
+
+  /** Records that an older copy of the log was put in its place, and what was given up with that. */
+  async recordRestore(entry: Omit<ControlInput, 'operation'>): Promise<Receipt> {
+    const [receipt] = await this.#commit(head => this.#declaration(head!, { ...entry, operation: 'log.restored' }))
     return receipt!
   }
 
@@ -196,6 +221,7 @@ export class Sequencer {
    * @throws AuditError `damaged` when the log is not a continuation of what was signed before
    */
   async checkpoint(): Promise<string | undefined> {
+    const { ed25519 } = this.#keys.vkeys
     const head = await this.#store.head()
     if (head === undefined) return undefined
     const last = await this.#store.lastCheckpoint()
@@ -203,6 +229,8 @@ export class Sequencer {
     if (signed !== undefined && this.#anchored === head.size) return signed
     await this.checkAnchor()
     const note = signed ?? this.#sign(head)
+    // Another process may have replaced the keys since: the new ones sign nothing from before the entry that names them.
+    if (this.#keys.vkeys.ed25519 !== ed25519) return this.checkpoint()
     if (signed === undefined) await this.#store.putCheckpoint({ size: head.size, note })
     // A crash before this line leaves the anchor behind; the next checkpoint, or the next start, brings it on.
     this.#anchor.write(note)
@@ -230,7 +258,7 @@ export class Sequencer {
    * @throws AuditError `damaged`
    */
   async checkAnchor(): Promise<void> {
-    const note = this.#anchor.read()
+    const note = await rememberedOf(this.#store, this.#anchor)
     if (note === undefined) return
     const { checkpoint } = openCheckpoint(note, this.#keys.origin, this.#keys.verifiers)
     const head = await this.#store.head()
@@ -247,16 +275,22 @@ export class Sequencer {
         `the log is not the one that was signed at ${checkpoint.size} entries; run verify`,
       )
     }
+    // A restore that was cut off a moment before its end: this is the end of it.
+    if (note === this.#anchor.readNext?.()) this.#anchor.takeNext?.()
   }
 
-  /** The ids of the newest entries, `count` of them. */
-  async idsAmongNewest(count: number): Promise<Set<string>> {
+  /** The ids of all entries whose time is not before a moment, and of some before them. */
+  async idsSince(time: Micros): Promise<Set<string>> {
     const ids = new Set<string>()
-    const size = (await this.#store.head())?.size ?? 0
-    for await (const some of this.#store.entries(Math.max(0, size - count), size)) {
-      for (const { leaf } of some) {
-        const id = parseLeaf(leaf).leaf?.id
-        if (id !== undefined) ids.add(id)
+    let isBefore = false
+    for (let end = (await this.#store.head())?.size ?? 0; end > 0 && !isBefore; end = Math.max(0, end - stretch)) {
+      for await (const some of this.#store.entries(Math.max(0, end - stretch), end)) {
+        for (const { leaf: bytes } of some) {
+          const { leaf } = parseLeaf(bytes)
+          if (leaf === undefined) continue
+          ids.add(leaf.id)
+          isBefore ||= parseTime(leaf.time)! < time
+        }
       }
     }
     return ids
@@ -264,10 +298,14 @@ export class Sequencer {
 
   async #tipAt(head: Head | undefined): Promise<Tip> {
     const known = this.#tip
-    if (known !== undefined && known.edge.size === (head?.size ?? 0)) return known
+    // By its root too: where another copy was put in its place, it may be of the same size.
+    if (known !== undefined && head !== undefined && known.edge.size === head.size && equal(known.root, head.root)) {
+      return known
+    }
     this.#tip = undefined
     if (head === undefined || head.size === 0) {
-      return { edge: RightEdge.empty(), lastHash: genesisHash(this.#keys.origin), lastTime: 0 }
+      const edge = RightEdge.empty()
+      return { edge, root: edge.root(), lastHash: genesisHash(this.#keys.origin), lastTime: 0 }
     }
     const tiles = await Promise.all(
       Array.from({ length: Math.ceil(Math.log2(head.size + 1) / 8) }, (_, level) =>
@@ -292,7 +330,7 @@ export class Sequencer {
     if (newest === undefined || lastHash !== toHex(newest.subarray(at, at + hashLength))) {
       throw new AuditError('damaged', `the newest entry of the log, ${head.size - 1}, was changed: run verify`)
     }
-    return { edge, lastHash, lastTime: parseTime(parsed.leaf.time)! }
+    return { edge, root: head.root, lastHash, lastTime: parseTime(parsed.leaf.time)! }
   }
 
   /** Whether the log contains the tree that was promised. */
@@ -365,10 +403,11 @@ function build(
   seal()
   const full = edge.takeFullTiles()
   const above = full.length > 0 ? edge.partialTiles().filter(({ level }) => level > 0) : []
+  const root = edge.root()
   return {
     receipts,
-    batch: { entries, tiles: [...full, ...above], seals: made, head: { size: edge.size, root: edge.root() } },
-    tip: { edge, lastHash, lastTime },
+    batch: { entries, tiles: [...full, ...above], seals: made, head: { size: edge.size, root } },
+    tip: { edge, root, lastHash, lastTime },
   }
 }
 

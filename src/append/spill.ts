@@ -3,10 +3,25 @@
  * encrypted as the log is, and brought into the log, in order, as soon as the log can be written again.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { utf8 } from '../core/bytes.ts'
 import type { Draft } from '../core/capture.ts'
 import { AuditError } from '../core/errors.ts'
+import { canonicalize, parseJson } from '../core/json.ts'
+import { leafText, parseLeaf } from '../core/leaf.ts'
 import { hasEnded, writerMark } from './liveness.ts'
 import { syncFolder } from './private-file.ts'
 
@@ -25,7 +40,7 @@ export class Spill {
   }
 
   /**
-   * Keeps drafts. They are on the disk when this returns.
+   * Keeps drafts. They are on the disk when this returns, and not in the journal when it throws.
    *
    * @throws AuditError `io`
    */
@@ -33,16 +48,22 @@ export class Spill {
     const isNew = !existsSync(this.#file)
     try {
       const fd = openSync(this.#file, 'a', 0o600)
+      const { size } = fstatSync(fd)
       try {
-        writeSync(fd, drafts.map(draft => `${this.#close(JSON.stringify(draft))}\n`).join(''))
+        // The line before may have been cut short, by a disk that was full: then it ends here.
+        const lines = drafts.map(draft => `${this.#close(JSON.stringify(draft))}\n`)
+        writeFileSync(fd, (size > 0 ? '\n' : '') + lines.join(''))
         fsyncSync(fd)
+      } catch (error) {
+        ftruncateSync(fd, size)
+        throw error
       } finally {
         closeSync(fd)
       }
+      if (isNew) syncFolder(dirname(this.#file))
     } catch (error) {
       throw new AuditError('io', `${this.#file} could not be written: ${(error as Error).message}`, { cause: error })
     }
-    if (isNew) syncFolder(dirname(this.#file))
   }
 
   /** Journals to bring in: this process's own, and those of processes that have ended. */
@@ -51,26 +72,50 @@ export class Spill {
     const prefix = basename(this.#log) + marker
     return readdirSync(folder)
       .filter(name => name.startsWith(prefix))
+      .filter(name => isToBringIn(markIn(name.slice(prefix.length))))
       .map(name => join(folder, name))
-      .filter(file => file === this.#file || hasEnded(basename(file).slice(prefix.length)))
       .sort()
   }
 
   /**
-   * The drafts in a journal, in order. A last line that was cut short by a crash was never acknowledged, and is left out.
+   * Makes a journal this process's own, so that no other brings it in too.
    *
-   * @throws AuditError `bad_format` when anything else cannot be read
+   * @returns where it is now; `undefined` when another process was quicker
    */
-  read(file: string): Draft[] {
+  claim(file: string): string | undefined {
+    const mark = basename(file).slice(basename(this.#log).length + marker.length)
+    if (markIn(mark) === writerMark()) return file
+    const own = `${this.#file}.${randomBytes(4).toString('hex')}`
+    try {
+      renameSync(file, own)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw new AuditError('io', `${file} could not be taken: ${(error as Error).message}`, { cause: error })
+    }
+    return own
+  }
+
+  /**
+   * The drafts in a journal, in order, and how many lines of it cannot be read. What a crash cut short was never
+   * acknowledged, and stands among those when something was kept behind it.
+   */
+  read(file: string): { readonly drafts: Draft[]; readonly unreadable: number } {
     const lines = readFileSync(file, 'utf8').split('\n')
+    // Without its end, the last line is one that a crash cut short.
     lines.pop()
-    return lines.map((line, i) => {
+    const drafts: Draft[] = []
+    let unreadable = 0
+    for (const line of lines) {
+      if (line === '') continue
       try {
-        return JSON.parse(this.#open(line)) as Draft
-      } catch (error) {
-        throw new AuditError('bad_format', `${file}, line ${i + 1}, cannot be read`, { cause: error })
+        const draft: unknown = JSON.parse(this.#open(line))
+        if (isDraft(draft)) drafts.push(draft)
+        else unreadable++
+      } catch {
+        unreadable++
       }
-    })
+    }
+    return { drafts, unreadable }
   }
 
   drop(file: string): void {
@@ -93,4 +138,50 @@ export class Spill {
     cipher.setAuthTag(sealed.subarray(-16))
     return Buffer.concat([cipher.update(sealed.subarray(12, -16)), cipher.final()]).toString('utf8')
   }
+}
+
+/** Acts of the log itself that are never kept here: they would excuse what is missing, or name other keys. */
+const neverKept: ReadonlySet<string> = new Set([
+  'log.created',
+  'log.restored',
+  'key.rotated',
+  'retention.pruned',
+  'subject.erased',
+])
+
+/**
+ * Whether this is a draft as capture makes one. Where the log is not encrypted, neither is its spill: whoever can write
+ * into the folder could otherwise have the log sign what it would never have taken.
+ */
+function isDraft(value: unknown): value is Draft {
+  if (typeof value !== 'object' || value === null) return false
+  const draft = value as Draft
+  const { id, time, first, middle, level, trace, sealed } = draft
+  const texts: unknown[] = [id, first, middle, level, trace, ...(Array.isArray(sealed) ? sealed : [sealed])]
+  if (!texts.every(text => typeof text === 'string') || !Number.isSafeInteger(time) || sealed.length % 2 !== 0)
+    return false
+  const values = sealed.filter((_, i) => i % 2 === 1)
+  const place = { seq: 1, time, previousHash: '0'.repeat(64) }
+  const { leaf } = parseLeaf(
+    utf8(
+      leafText(
+        draft,
+        place,
+        values.map(() => 'A'.repeat(43)),
+      ),
+    ),
+  )
+  const isOwn = leaf?.id === id && leaf.seq === 1 && Object.keys(leaf.sealed ?? {}).length === values.length
+  if (!isOwn || (leaf.kind === 'control' && neverKept.has(leaf.operation))) return false
+  return values.every(json => canonicalize(parseJson(json)) === json)
+}
+
+/** The mark of the process whose journal it is: five parts; a sixth tells those apart that it took over. */
+function markIn(end: string): string {
+  return end.split('.').slice(0, 5).join('.')
+}
+
+/** Whether a journal is this process's own, or that of one that has ended. */
+function isToBringIn(mark: string): boolean {
+  return mark === writerMark() || hasEnded(mark)
 }

@@ -14,10 +14,11 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { toHex, utf8 } from '../core/bytes.ts'
 import type { Json } from '../core/entry.ts'
+import { AuditError } from '../core/errors.ts'
 import { hkdfSha256, hmacSha256, sha256Hex } from '../core/primitives.ts'
 import { parseContent, parsePreimage } from '../core/sealed.ts'
 import { identitiesOf } from '../core/view.ts'
-import { type Connection, openSqliteFile, type Schema } from '../store/sqlite-file.ts'
+import { asAuditError, type Connection, openSqliteFile, type Schema } from '../store/sqlite-file.ts'
 import { systemWorld, type World } from './clock.ts'
 
 const schema: Schema = {
@@ -83,10 +84,16 @@ export function openSubjectKeys(
   const file = fileIn(folder)
   if (!existsSync(file)) return undefined
   const db = openSqliteFile({ file, key: storage, schema, mode, synchronous: 'FULL', secureDelete: true })
-  return new SubjectKeys(db, length => world.random(length))
+  try {
+    return new SubjectKeys(file, db, length => world.random(length))
+  } catch (error) {
+    db.close()
+    throw error
+  }
 }
 
 export class SubjectKeys {
+  readonly #file: string
   readonly #db: Connection
   readonly #random: (length: number) => Uint8Array
   readonly #secret: Uint8Array
@@ -97,13 +104,25 @@ export class SubjectKeys {
   #byId = new Map<string, Buffer>()
   #version: unknown
 
-  constructor(db: Connection, random: (length: number) => Uint8Array) {
+  constructor(file: string, db: Connection, random: (length: number) => Uint8Array) {
+    this.#file = file
     this.#db = db
     this.#random = random
-    const meta = this.#db.prepare('SELECT secret, paths FROM meta').get() as { secret: Buffer; paths: string }
+    const meta = this.#ask(() => db.prepare('SELECT secret, paths FROM meta').get()) as {
+      secret: unknown
+      paths: unknown
+    }
+    const paths = pathsIn(meta?.paths)
+    if (!(meta?.secret instanceof Uint8Array) || meta.secret.length !== 32 || paths === undefined) {
+      throw new AuditError('bad_format', `${file} is damaged: it does not say whose keys it holds`)
+    }
     this.#secret = meta.secret
-    this.#paths = JSON.parse(meta.paths) as string[]
-    this.#sql = statements(this.#db)
+    this.#paths = paths
+    this.#sql = this.#ask(() => statements(db))
+  }
+
+  #ask<T>(question: () => T): T {
+    return asAuditError(this.#file, question)
   }
 
   /** A content as it is kept: encrypted under the keys of those whom it is about; as it is when it is about nobody. */
@@ -151,15 +170,15 @@ export class SubjectKeys {
    */
   retire(subject: string): string[] {
     const name = this.#nameOf(subject)
-    this.#sql.retire.run(name)
+    this.#ask(() => this.#sql.retire.run(name))
     this.#bySubject.clear()
-    return (this.#sql.retired.all(name) as Buffer[]).map(sha256Hex)
+    return this.#ask(() => this.#sql.retired.all(name) as Buffer[]).map(sha256Hex)
   }
 
   /** Destroys the keys that were retired: the rows, the free pages and the write-ahead log no longer have them. */
   destroy(subject: string): void {
-    this.#sql.destroy.run(this.#nameOf(subject))
-    this.#db.pragma('wal_checkpoint(TRUNCATE)')
+    this.#ask(() => this.#sql.destroy.run(this.#nameOf(subject)))
+    this.#ask(() => this.#db.pragma('wal_checkpoint(TRUNCATE)'))
     this.#bySubject.clear()
     this.#byId.clear()
   }
@@ -170,7 +189,7 @@ export class SubjectKeys {
 
   /** Another process may have retired or destroyed a key since: then nothing that is remembered counts. */
   #lookAgain(): void {
-    const version = this.#db.pragma('data_version', { simple: true })
+    const version = this.#ask(() => this.#db.pragma('data_version', { simple: true }))
     if (version === this.#version && this.#byId.size < maxRemembered) return
     this.#version = version
     this.#bySubject.clear()
@@ -182,8 +201,8 @@ export class SubjectKeys {
     if (known !== undefined) return known
     const name = this.#nameOf(subject)
     // Two processes may meet a new subject at once: the first key stands.
-    this.#sql.add.run(this.#random(idLength), name, this.#random(32))
-    const key = this.#sql.current.get(name) as Key
+    this.#ask(() => this.#sql.add.run(this.#random(idLength), name, this.#random(32)))
+    const key = this.#ask(() => this.#sql.current.get(name)) as Key
     this.#bySubject.set(subject, key)
     this.#byId.set(toHex(key.id), key.key)
     return key
@@ -193,7 +212,7 @@ export class SubjectKeys {
     const name = toHex(id)
     const known = this.#byId.get(name)
     if (known !== undefined) return known
-    const key = this.#sql.byId.get(id) as Buffer | undefined
+    const key = this.#ask(() => this.#sql.byId.get(id)) as Buffer | undefined
     if (key !== undefined) this.#byId.set(name, key)
     return key
   }
@@ -234,6 +253,16 @@ function statements(db: Connection) {
 
 function combined(keys: readonly Uint8Array[]): Uint8Array {
   return hkdfSha256(Buffer.concat(keys), utf8('memmimic-audit/subject'), 32)
+}
+
+/** The list of paths as it is kept, or `undefined` when it is none. */
+function pathsIn(text: unknown): string[] | undefined {
+  try {
+    const paths: unknown = JSON.parse(String(text))
+    return Array.isArray(paths) && paths.every(path => typeof path === 'string') ? paths : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** The text, or the number as a text, at a path of names. */

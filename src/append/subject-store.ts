@@ -50,6 +50,9 @@ export class SubjectStore implements Store {
   lastCheckpoint(): ReturnType<Store['lastCheckpoint']> {
     return this.#store.lastCheckpoint()
   }
+  strays(): MaybePromise<readonly string[]> {
+    return this.#store.strays?.() ?? []
+  }
   unrecordedStep(): MaybePromise<number | undefined> {
     return this.#store.unrecordedStep?.()
   }

@@ -18,7 +18,9 @@ import { type CheckpointPolicy, GroupCommit } from './group-commit.ts'
 import { loadKeys, makeNextKeys, switchToNextKeys } from './keys.ts'
 import { Pace } from './pace.ts'
 import { anchorFile } from './places.ts'
+import { lockRotation } from './rotation-lock.ts'
 import { type RemovalRequest, Sequencer } from './sequencer.ts'
+import { settledReceipts } from './settled.ts'
 import { Spill } from './spill.ts'
 import { openSubjectKeys } from './subject-keys.ts'
 import { SubjectStore } from './subject-store.ts'
@@ -79,6 +81,7 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
   try {
     await sequencer.checkAnchor()
     await sequencer.recordStep()
+    if (keys.seals.leftovers.length > 0) await store.commit(() => keys.seals.forgetLeftovers())
   } catch (error) {
     await store.close()
     throw error
@@ -100,10 +103,15 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
     },
     async rotateKeys() {
       const receipt = await group.between(async sequencer => {
-        const next = makeNextKeys(options.keys)
-        const announced = await sequencer.announceKeys(next)
-        switchToNextKeys(options.keys, next)
-        return announced
+        const unlock = lockRotation(options.keys)
+        try {
+          const next = makeNextKeys(options.keys)
+          const announced = await sequencer.announceKeys(next)
+          switchToNextKeys(options.keys, next)
+          return announced
+        } finally {
+          unlock()
+        }
       })
       await group.checkpoint()
       return receipt
@@ -123,14 +131,24 @@ export async function openWriter(options: WriterOptions, world: World = systemWo
 /** Opens a log for writing on a thread of its own. */
 export async function startWriterThread(options: WriterOptions): Promise<Writer> {
   const ports = options.committed === undefined ? [] : [options.committed]
-  const remote = new Remote(new URL('./writer-thread', import.meta.url), options, ports)
+  const remote = new Remote(new URL('./writer-thread', import.meta.url), options, { transferList: ports })
   await remote.call('open', undefined)
   return {
     append(drafts) {
       // Only the ids are kept: what waits for an answer survives every collection of garbage until it comes.
       const ids = drafts.map(({ id }) => id)
+      const since = drafts[0]?.time ?? 0
+      const wasThere = !remote.hasEnded
       const answer = remote.call<EncodedReceipts>('append', encodeDrafts(drafts))
-      return answer.then(receipts => decodeReceipts(ids, receipts))
+      return answer.then(
+        receipts => decodeReceipts(ids, receipts),
+        error => {
+          // A thread that ended on its way may have committed them: an entry that is there is not reported as refused.
+          const settled = wasThere && remote.hasEnded ? settledReceipts(options, ids, since) : undefined
+          if (settled === undefined) throw error
+          return settled
+        },
+      )
     },
     remove: request => remote.call('remove', request),
     rotateKeys: () => remote.call('rotateKeys', undefined),

@@ -1,5 +1,5 @@
 /** Calls across a thread's border: the same methods on both sides, arguments and results as plain data. */
-import { type MessagePort, parentPort, Worker } from 'node:worker_threads'
+import { type MessagePort, parentPort, type ResourceLimits, Worker } from 'node:worker_threads'
 import { AuditError, type AuditErrorCode } from '../core/errors.ts'
 
 /** What a thread answers to. `tell` sends something on the way, before the answer. */
@@ -47,15 +47,39 @@ export class Remote {
   readonly #pending = new Map<number, Pending>()
   #next = 0
   #failed: Error | undefined
+  #hasEnded = false
 
-  /** @param script the thread's module, without its extension: `.ts` from source, `.js` when built */
-  constructor(script: URL, workerData: unknown, transferList: MessagePort[] = []) {
+  /**
+   * @param script the thread's module, without its extension: `.ts` from source, `.js` when built
+   * @param options.limits of its heap; those of V8 unless given
+   */
+  constructor(
+    script: URL,
+    workerData: unknown,
+    options: { readonly transferList?: MessagePort[]; readonly limits?: ResourceLimits } = {},
+  ) {
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-    this.#worker = new Worker(new URL(script.href + extension), { workerData, transferList })
+    const { transferList = [], limits } = options
+    this.#worker = new Worker(new URL(script.href + extension), {
+      workerData,
+      transferList,
+      ...(limits && { resourceLimits: limits }),
+    })
     this.#worker.unref()
     this.#worker.on('message', (answer: Answer) => this.#take(answer))
-    this.#worker.on('error', error => this.#fail(error as Error))
-    this.#worker.on('exit', () => this.#fail(new AuditError('closed', 'the thread of the log has ended')))
+    // Who waits is told when the thread is at its end: until then it may still do what it was asked.
+    this.#worker.on('error', error => {
+      this.#failed ??= error as Error
+    })
+    this.#worker.on('exit', () => {
+      this.#hasEnded = true
+      this.#fail(new AuditError('closed', 'the thread of the log has ended'))
+    })
+  }
+
+  /** Whether the thread is at its end, and does nothing any more. */
+  get hasEnded(): boolean {
+    return this.#hasEnded
   }
 
   call<T>(
@@ -67,11 +91,12 @@ export class Remote {
     const { onEvent, signal } = options
     const id = this.#next++
     if (this.#pending.size === 0) this.#worker.ref()
+    const abort = () => this.#worker.postMessage({ id, abort: true } satisfies Request)
+    signal?.addEventListener('abort', abort)
     return new Promise<T>((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as never, reject, onEvent: onEvent as never })
       this.#worker.postMessage({ id, method, args } satisfies Request)
-      signal?.addEventListener('abort', () => this.#worker.postMessage({ id, abort: true } satisfies Request))
-    })
+    }).finally(() => signal?.removeEventListener('abort', abort))
   }
 
   async end(): Promise<void> {
@@ -93,7 +118,7 @@ export class Remote {
 
   #fail(error: Error): void {
     this.#failed ??= error
-    for (const { reject } of this.#pending.values()) reject(error)
+    for (const { reject } of this.#pending.values()) reject(this.#failed)
     this.#pending.clear()
   }
 }

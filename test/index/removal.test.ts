@@ -328,3 +328,25 @@ test('an index can be without texts, is then smaller, and answers the same', asy
   expect(blocks(file)).toBe(Math.floor(601 / 32))
   expect(await findings(other)).toEqual([])
 })
+
+test('a check that reads the log while something goes from it says nothing false', async () => {
+  await append(600, i => person(i))
+  let isFirst = true
+  const settled = {
+    head: () => log.store.head(),
+    async *entries(from: number, to: number) {
+      for (const some of log.store.entries(from, to)) {
+        yield some
+        if (to - from < 100 || !isFirst) continue
+        isFirst = false
+        await remove('subject.erased', [[300, 350]])
+      }
+    },
+  }
+  const index = LogIndex.open({ file, key: undefined, log: log.store, settled, origin: log.keys.origin })
+  open.push(index)
+  await index.catchUp()
+  isFirst = true
+  expect(await findings(index)).toEqual([])
+  expect(isFirst).toBe(false)
+})
