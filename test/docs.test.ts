@@ -98,7 +98,19 @@ describe('the pages', () => {
   })
 
   it('name every flag as the command line knows it', async () => {
-    const commands = ['init', 'verify', 'checkpoint', 'show', 'export', 'mcp-proxy', 'config print', 'query', 'report']
+    const commands = [
+      'init',
+      'verify',
+      'checkpoint',
+      'show',
+      'export',
+      'mcp-proxy',
+      'config print',
+      'query',
+      'report',
+      'restore',
+      'attack',
+    ]
     const helps = await Promise.all(
       commands.map(name => run(process.execPath, [join(root, 'src/cli/main.ts'), ...name.split(' '), '--help'])),
     )
