@@ -31,7 +31,7 @@ export interface VerifyLogOptions extends VerifyRequest {
   readonly signal?: AbortSignal
 }
 
-/** An action that was announced and has not ended yet. Exactly one of its three ends may be called, once. */
+/** An action that was announced and has not ended yet. Exactly one of its three ends may be called, until one is durable. */
 export interface OpenCall {
   /** The receipt of the intent, which is durable. */
   readonly receipt: Receipt
@@ -99,13 +99,18 @@ export class AuditLog {
       if (ended) throw new AuditError('closed', 'this call has its outcome already')
       ended = true
       const durationMs = (this.#parts.now() - started) / 1000
-      return this.append({
+      const written = this.append({
         ...again,
         kind: 'outcome',
         intent: receipt.id,
         outcome,
         performanceMetrics: { ...entry.performanceMetrics, durationMs },
         ...(operationResult === undefined ? {} : { operationResult }),
+      })
+      // An end that the log did not take is none: it may be given again.
+      return written.catch(error => {
+        ended = false
+        throw error
       })
     }
     return {

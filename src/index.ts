@@ -82,11 +82,17 @@ export { formatMarkdown } from './report/markdown.ts'
 export { recordReport } from './report/record.ts'
 export { type AuditReport, generateAuditReport, type ReportRequest } from './report/report.ts'
 
+// An attack on a copy of one's own log.
+
+export { type AttackReport, runAttackKit } from './attack/kit.ts'
+
 // Who may look, what leaves, what goes.
 
 export { GuardedLog, guardLog } from './access/guarded-log.ts'
 export { type Principal, principalOf } from './access/principal.ts'
 export { type AccessSettings, defaultAccessSettings, type Permission } from './access/settings.ts'
+export { type BackupReport, backupLog } from './backup/backup.ts'
+export { type RestoreOptions, type RestoreReport, restoreLog } from './backup/restore.ts'
 export { writeBundle } from './export/bundle.ts'
 export { type ExportFormat, type ExportSummary, exportEntries, exportFormats } from './export/export.ts'
 export { type BundleReport, type VerifyBundleOptions, verifyBundle } from './export/verify-bundle.ts'

@@ -6,6 +6,7 @@ import { type Principal, principalOf } from './access/principal.ts'
 import type { ImmutableAuditLogger } from './append/immutable-audit-logger.ts'
 import { type Assembly, assemble, type SystemOptions } from './assembly.ts'
 import type { AuditLog, OpenCall } from './audit-log.ts'
+import { type BackupReport, backupLog } from './backup/backup.ts'
 import type { Actor, EntryInput, Outcome, Receipt } from './core/entry.ts'
 import { AuditError } from './core/errors.ts'
 import type { EventStream } from './core/events.ts'
@@ -354,6 +355,27 @@ export class MemMimicAuditSystem {
     const { quietReader, writer, subjectKeys, settings } = await this.#opening
     const parts = { reader: quietReader, remove: writer.remove, keys: subjectKeys, newId: randomUUID }
     return await eraseSubject(parts, request, settings.erasure)
+  }
+
+  /**
+   * Copies the log into a file of its own, encrypted as the log is, while others write; on record. `restoreLog` puts it back,
+   * when nobody has the log open.
+   *
+   * @param path must not be there yet
+   * @throws AuditError `already_exists`, `damaged` when the log is not what was signed, `busy`, `io`
+   * @example const { size, digest } = await system.backup('/mnt/elsewhere/audit-2026-11-23.db')
+   */
+  async backup(path: string, options: { readonly actor?: Actor } = {}): Promise<BackupReport> {
+    const { file, keys, writer, write, events } = await this.#opening
+    const started = performance.now()
+    let ok = false
+    try {
+      const report = await backupLog({ file, keys, sign: writer.checkpoint, write }, path, options)
+      ok = true
+      return report
+    } finally {
+      events.emit({ type: 'stored', op: 'backup', ok, durationMs: performance.now() - started })
+    }
   }
 
   /** Commits what waits, signs the last checkpoint, closes every part. Idempotent. */

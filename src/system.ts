@@ -33,7 +33,7 @@ export interface OpenAuditLogOptions {
    * unless given. The places in `userContext` where the id of a person stands, beside the actor: `['userId']`.
    */
   readonly subjectPaths?: readonly string[]
-  /** Told once when a log was made; it holds K₀, to be kept elsewhere. Unless given, it is said on stderr. */
+  /** Told when a log is made; it holds K₀, to be kept elsewhere. Told again if that is cut off. Unless given, it is said on stderr. */
   readonly onCreate?: (created: CreatedLog) => void
   /** What else there is to say, in sentences; on stderr unless given. */
   readonly onNotice?: (sentence: string) => void
@@ -121,8 +121,11 @@ export async function openParts(options: OpenAuditLogOptions): Promise<OpenedPar
 
 async function makeIfMissing(file: string, keys: string, options: OpenAuditLogOptions, world: World): Promise<void> {
   if (existsSync(file)) return
+  const tell = options.onCreate ?? sayCreated
   if (haveKeys(keys)) {
-    if (finishCreation(file, keys)) return
+    const finished = finishCreation(file, keys)
+    if (finished !== undefined) tell(finished)
+    if (existsSync(file)) return
     const remembered = existsSync(anchorFile(keys)) ? ', and the anchor remembers it' : ''
     throw new AuditError(
       'damaged',
@@ -132,13 +135,12 @@ async function makeIfMissing(file: string, keys: string, options: OpenAuditLogOp
   if (!(options.create ?? true)) throw new AuditError('not_found', `there is no log at ${file}: make one with init`)
   try {
     const { origin, encryption, subjectPaths } = options
-    const created = await createLog({ file, keys, origin, encryption, subjectPaths }, world)
-    const tell = options.onCreate ?? sayCreated
-    tell(created)
+    await createLog({ file, keys, origin, encryption, subjectPaths }, world, tell)
   } catch (error) {
     // Another process was quicker: its log is as good.
     if (!(error instanceof AuditError && error.code === 'already_exists' && haveKeys(keys))) throw error
-    finishCreation(file, keys)
+    const finished = finishCreation(file, keys)
+    if (finished !== undefined) tell(finished)
   }
 }
 

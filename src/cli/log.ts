@@ -10,7 +10,7 @@ import { captureEntry } from '../core/capture.ts'
 import { type ControlInput, ownComponent } from '../core/control.ts'
 import type { Actor, Receipt } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
-import { type OpenedParts, openParts } from '../system.ts'
+import { creationNotice, type OpenedParts, openParts } from '../system.ts'
 import { openReader, type Reader } from '../trail/reader.ts'
 import type { Cli } from './cli.ts'
 import { CliError, exitCodes } from './failure.ts'
@@ -19,10 +19,13 @@ import { CliError, exitCodes } from './failure.ts'
 const checkpoints = { everyEntries: 10_000, everyMs: 60_000 }
 
 /** @throws AuditError `not_found`, or `damaged` when the log is gone and something remembers it */
-export function needLog({ file, keys }: Cli): void {
+export function needLog(cli: Cli): void {
+  const { file, keys } = cli
   if (existsSync(file)) return
   if (haveKeys(keys)) {
-    if (finishCreation(file, keys)) return
+    const finished = finishCreation(file, keys)
+    if (finished !== undefined) cli.say(creationNotice(finished))
+    if (existsSync(file)) return
     if (existsSync(anchorFile(keys))) {
       throw new AuditError('damaged', `the log ${file} is gone, and its anchor remembers it: restore it; see verify`)
     }

@@ -66,6 +66,8 @@ interface Held {
   resolvedAt: Micros | undefined
   /** What the log says of it. */
   written: { readonly count: number; readonly entries: number }
+  /** The entries and ids as they are told, and how many there were then. */
+  affected: { readonly entries: number; readonly ids: number; readonly list: readonly string[] }
 }
 
 interface Component {
@@ -290,6 +292,7 @@ export class AlertBook {
       acknowledged: false,
       resolvedAt: undefined,
       written: { count: 1, entries: 0 },
+      affected: { entries: 0, ids: 0, list: [] },
     }
     this.#alerts.set(id, held)
     this.#extend(held, entries, ids)
@@ -508,10 +511,20 @@ function indexIn(history: readonly AlertHistory[], { step, time }: RaisedStep | 
   return history.findLastIndex(one => one.step === step && one.time === at)
 }
 
-function viewOf({ id, first, entries, ids, history, severity, count, evidence, ...held }: Held): Alert {
+/** All alerts that are given while nothing is added share one list, which nobody can change. */
+function affectedBy(held: Held): readonly string[] {
+  const { entries, ids, affected } = held
+  if (affected.entries === entries.count && affected.ids === ids.length) return affected.list
+  const numbers = entries.ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`))
+  const list = Object.freeze([...numbers, ...ids])
+  held.affected = { entries: entries.count, ids: ids.length, list }
+  return list
+}
+
+function viewOf(held: Held): Alert {
+  const { id, first, history, severity, count, evidence } = held
   const { type, description, component, source, pattern, subject, time } = first
   const responses = new Map(history.flatMap(({ response }) => (response ? [[response.rule, response] as const] : [])))
-  const numbers = entries.ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`))
   return {
     id,
     raisedAt: formatTime(time),
@@ -525,7 +538,7 @@ function viewOf({ id, first, entries, ids, history, severity, count, evidence, .
     ...(subject === undefined ? {} : { subject }),
     confidenceScore: held.confidence,
     count,
-    affectedEntries: [...numbers, ...ids],
+    affectedEntries: affectedBy(held),
     evidence,
     acknowledged: held.acknowledged,
     resolved: held.resolvedAt !== undefined,

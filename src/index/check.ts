@@ -210,7 +210,7 @@ class Besides {
   async *extra(log: LogSource): AsyncIterable<Finding> {
     let listed = 0
     let areUsual = true
-    for (const [key, block, bits] of this.#sql.allLists.iterate(...beforeAllLists, -1) as Iterable<ListRow>) {
+    for (const [key, block, bits] of this.#sql.allLists.iterate(...beforeAll, -1) as Iterable<ListRow>) {
       areUsual &&= isUsual(key, block, bits)
       listed += countBits(bits)
     }
@@ -220,7 +220,7 @@ class Besides {
   }
 
   async *#extraInLists(log: LogSource): AsyncIterable<Finding> {
-    for (let last: readonly unknown[] = beforeAllLists; ; ) {
+    for (let last: readonly unknown[] = beforeAll; ; ) {
       const rows = this.#sql.allLists.all(...last, 1000) as ListRow[]
       if (rows.length === 0) return
       for (const [key, block, bits] of rows) {
@@ -247,15 +247,11 @@ class Besides {
     const page = this.#db
       .prepare('SELECT id, seq FROM odd_id WHERE (id, seq) > (?, ?) ORDER BY id, seq LIMIT 1000')
       .raw()
-    type IdRow = [id: Uint8Array, seq: number]
-    for (
-      let rows = page.all(Buffer.alloc(0), -1) as IdRow[];
-      rows.length > 0;
-      rows = page.all(...rows.at(-1)!) as IdRow[]
-    ) {
+    type IdRow = [id: unknown, seq: number]
+    for (let rows = page.all(...beforeAll) as IdRow[]; rows.length > 0; rows = page.all(...rows.at(-1)!) as IdRow[]) {
       for (const [id, seq] of rows) {
         const odd = (await factsAt(log, seq))?.oddId
-        if (odd === undefined || Buffer.compare(idBytes(odd), id) !== 0)
+        if (odd === undefined || !(id instanceof Uint8Array) || Buffer.compare(idBytes(odd), id) !== 0)
           yield mismatch(seq, 'the index gives it an id that the log does not')
       }
     }
@@ -265,7 +261,7 @@ class Besides {
 type ListRow = [key: number, block: number, bits: number]
 
 /** A row before all that can be, of whatever type they are. */
-const beforeAllLists = [-(2 ** 53), -(2 ** 53)] as const
+const beforeAll = [-(2 ** 53), -(2 ** 53)] as const
 
 /** Whether a row is one that this software writes; whatever is counted of any other would mean nothing. */
 function isUsual(key: unknown, block: unknown, bits: unknown): boolean {
@@ -283,7 +279,7 @@ async function factsAt(log: LogSource, seq: number): Promise<Facts | undefined> 
 function* termDifferences(db: Connection, sql: Statements): Iterable<Finding> {
   const page = db.prepare('SELECT id, hash, text FROM term WHERE id > ? ORDER BY id LIMIT 1000').raw()
   type Term = [id: number, hash: number, text: string]
-  for (let terms = page.all(-1) as Term[]; terms.length > 0; terms = page.all(terms.at(-1)![0]) as Term[]) {
+  for (let terms = page.all(beforeAll[0]) as Term[]; terms.length > 0; terms = page.all(terms.at(-1)![0]) as Term[]) {
     for (const [id, hash, text] of terms) {
       if (sql.isTermUsed.get(id, ...keysOf(id), id) === 0) {
         if (!isOverwritten(hash, text)) yield mismatch(undefined, `it keeps a text that no entry has (term ${id})`)

@@ -159,7 +159,9 @@ export class AuditMetrics extends SecurityMetrics {
     if (entries > bad) this.increment('hash_verifications', entries - bad, { result: 'valid' })
     if (bad > 0) this.increment('hash_verifications', bad, { result: 'invalid' })
     // The keys and signatures of a whole log, shared among few entries, say nothing of an entry.
-    if (scope === 'entry' || entries >= fewEntries) this.observe('entry_verification_time', durationMs / entries)
+    // One that is not there was not verified.
+    const tells = scope === 'entry' ? entries > 0 : entries >= fewEntries
+    if (tells) this.observe('entry_verification_time', durationMs / entries)
     this.#count('tamper_attempts_detected', 'type', findings)
     if (scope !== 'entry' && scope !== 'read') {
       this.increment('chain_integrity_checks', 1, { result: valid ? 'valid' : 'invalid' })

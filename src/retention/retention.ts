@@ -221,6 +221,10 @@ async function leavesDueBelow(
   const last = await lastBefore(reader, now - leafDays * dayMicros)
   const [kept] = gapsIn(gone, 1, last)
   const [intent] = await reader.openIntents()
-  const end = Math.min(last + 1, kept?.[0] ?? Number.POSITIVE_INFINITY, intent?.seq ?? Number.POSITIVE_INFINITY)
+  // By these a check finds its way from the first keys to those that sign, and from what was signed to a copy restored.
+  const links = { operation: ['key.rotated', 'log.restored'], kind: 'control' }
+  const [link] = await reader.list(links, { limit: 1, order: 'asc' })
+  const stops = [kept?.[0], intent?.seq, link?.seq].filter(stop => stop !== undefined)
+  const end = Math.min(last + 1, ...stops)
   return end - (end % 256)
 }

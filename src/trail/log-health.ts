@@ -2,13 +2,13 @@
  * The health of an open log: what its parts look like now, which degraded modes it is in, and since when. Every mode is
  * looked for again at each look, so it ends by itself when its cause has.
  */
-import { statSync } from 'node:fs'
 import { loadStorageKey } from '../append/keys.ts'
 import { AuditError } from '../core/errors.ts'
 import type { AuditEvent, CheckedEvent, EventStream } from '../core/events.ts'
 import { parseLeaf } from '../core/leaf.ts'
 import { formatTime, type Micros, parseTime } from '../core/time.ts'
 import { openSqliteStore, type SqliteStore } from '../store/sqlite.ts'
+import { identityOf } from '../store/sqlite-file.ts'
 import { checkpointTime } from './checkpoint-time.ts'
 import { type DegradedMode, degradedModes, type Fault, probeClock, probeDisk, probeKeys } from './degraded.ts'
 import type { LogStatus, Reader } from './reader.ts'
@@ -329,9 +329,4 @@ function noAlerts(): { readonly [severity: string]: number } {
 
 function sentenceOf(last: LastCheck | undefined): string {
   return last === undefined ? 'not checked since the start' : `nothing was changed, as of ${last.time} (${last.scope})`
-}
-
-function identityOf(file: string): string | undefined {
-  const found = statSync(file, { throwIfNoEntry: false })
-  return found && `${found.dev} ${found.ino}`
 }

@@ -13,6 +13,7 @@ import { tileWidth } from '../core/tile.ts'
 import { type EntryView, identitiesOf, openEntry } from '../core/view.ts'
 import type { EntryRow, LogIndex } from '../index/log-index.ts'
 import type { LogReader, StoredEntry } from '../store/store.ts'
+import type { TileSource } from '../store/tiles.ts'
 import { Declared } from '../verify/declared.ts'
 import type { EntrySource } from '../verify/entry-check.ts'
 
@@ -25,7 +26,7 @@ export interface ReadEntry {
 export interface ReadCheckOptions {
   readonly log: LogReader
   /** The tiles of the log, full ones kept. */
-  readonly tiles: Pick<LogReader, 'tile'>
+  readonly tiles: TileSource
   readonly index: Pick<LogIndex, 'rows'>
   readonly entries: EntrySource
   readonly onFinding: (finding: Finding) => void
@@ -64,8 +65,9 @@ export class ReadCheck {
   }
 
   async #isKept({ seq, entryHash }: EntryView): Promise<boolean> {
-    const tile = await this.#options.tiles.tile(0, Math.floor(seq / tileWidth))
-    const at = (seq % tileWidth) * hashLength
+    const place = seq % tileWidth
+    const tile = await this.#options.tiles.tile(0, Math.floor(seq / tileWidth), place + 1)
+    const at = place * hashLength
     return tile !== undefined && toHex(tile.subarray(at, at + hashLength)) === entryHash
   }
 

@@ -5,7 +5,7 @@
  */
 import { rmSync } from 'node:fs'
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
-import { FileAnchor } from '../append/anchor.ts'
+import { FileAnchor, rememberedOf } from '../append/anchor.ts'
 import type { CommittedEntries } from '../append/committed.ts'
 import { loadPublicKeys, loadStorageKey, readSealKey } from '../append/keys.ts'
 import { Pace } from '../append/pace.ts'
@@ -17,6 +17,7 @@ import { peekCheckpoint } from '../core/checkpoint.ts'
 import { AuditError } from '../core/errors.ts'
 import { compileFilter, type EntryFilter } from '../core/filter.ts'
 import type { Finding, VerificationReport } from '../core/finding.ts'
+import type { Verifier } from '../core/note.ts'
 import { inclusionProof, tilesForInclusion } from '../core/proof.ts'
 import { parseSealKey } from '../core/seal.ts'
 import type { TileId } from '../core/tile.ts'
@@ -27,11 +28,13 @@ import { LogIndex } from '../index/log-index.ts'
 import { makeScratch, whyUnwritable } from '../index/scratch.ts'
 import { openSqliteStore, type SqliteStore } from '../store/sqlite.ts'
 import type { StoredEntry } from '../store/store.ts'
-import { keepTiles, readTiles } from '../store/tiles.ts'
+import { InnerHashes, keepTiles, readTiles } from '../store/tiles.ts'
 import { Remote } from '../threads/rpc.ts'
 import { type CheckedEntry, EntryCheck } from '../verify/entry-check.ts'
 import { type VerifyPosition, verifyLog } from '../verify/log-verifier.ts'
+import { remembering } from '../verify/remembered.ts'
 import type { Count, CountOptions, Facet, FacetOptions, Histogram, HistogramOptions } from './aggregates.ts'
+import { aheadOf } from './ahead.ts'
 import { AuditTrail, type EntryWithDisclosures, type ListRow, type PageOptions } from './audit-trail.ts'
 import { FollowedLog } from './followed-log.ts'
 import { keptEntries } from './kept.ts'
@@ -79,6 +82,8 @@ export interface VerifyRequest {
   /** Verifier keys of witnesses. */
   readonly witnesses?: readonly string[] | undefined
   readonly resume?: VerifyPosition | undefined
+  /** Threads that work for the check, 1–16; by the length of the log and the machine unless given. */
+  readonly threads?: number | undefined
 }
 
 /** A log at a glance. */
@@ -199,6 +204,8 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
   })
   const anchor = new FileAnchor(anchorFile(folder))
   const tiles = keepTiles(store)
+  const inner = new InnerHashes()
+  let keysInUse = { text: '', verifiers: known.verifiers }
   const entries = new EntryCheck({
     log: opened,
     seqOf: id => index.seqOf(id),
@@ -253,6 +260,14 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
     throw new AuditError('not_found', `there is no entry ${seqOrId}`)
   }
 
+  /** The log's keys as they are now, with what they have verified before while they are the same. */
+  function verifiersNow(): readonly Verifier[] {
+    const { generations, verifiers } = loadPublicKeys(folder)
+    const text = JSON.stringify(generations)
+    if (text !== keysInUse.text) keysInUse = { text, verifiers: verifiers.map(remembering) }
+    return keysInUse.verifiers
+  }
+
   /** The newest checkpoint, read anew only when it is another. */
   function newestCheckpoint(): { note: string; size: number } | undefined {
     const note = store.lastCheckpoint()?.note
@@ -274,7 +289,7 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
       if (signed === undefined || seq >= signed.size) {
         throw new AuditError('not_found', `entry ${seq} is not covered by a checkpoint yet`)
       }
-      const plan = await readTiles(tiles, signed.size, tilesForInclusion(seq, signed.size))
+      const plan = await readTiles(tiles, signed.size, tilesForInclusion(seq, signed.size), inner)
       const path = inclusionProof(seq, signed.size, plan)
       return formatTlogProof({ index: seq, path, checkpoint: signed.note })
     },
@@ -283,33 +298,42 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
       const read = await readTiles(tiles, 0, plan)
       return plan.map(({ level, index, width }) => Uint8Array.from(read(level, index, width)))
     },
-    verify: (request, hooks = {}) => {
+    async verify(request, hooks = {}) {
       const sealKey = request.sealKey === undefined ? readSealKey(folder) : parseSealKey(request.sealKey)
-      const own = anchor.read()
-      return verifyLog(opened, {
-        verifiers: request.vkeys?.map(parseVkey) ?? known.verifiers,
-        anchors: [...(own === undefined ? [] : [own]), ...(request.anchors ?? [])],
+      const own = await rememberedOf(store, anchor)
+      const { threads, resume, deep = false } = request
+      const size = store.head()?.size ?? 0
+      const from = Math.min(size, resume?.next ?? request.from ?? 0)
+      const to = Math.min(size, request.to ?? size)
+      const ahead = aheadOf({ file, keys: folder }, [from, to], { threads, deep })
+      const report = verifyLog(opened, {
+        // As they are now, and behind the anchor: another process may have replaced the keys that sign.
+        verifiers: request.vkeys?.map(parseVkey) ?? verifiersNow(),
+        anchors: own === undefined ? [] : [own],
         projections: [() => index.check()],
         ...definedOf({
           from: request.from,
           to: request.to,
           deep: request.deep,
+          keptElsewhere: request.anchors,
           witnesses: request.witnesses?.map(parseVkey),
-          resume: request.resume,
+          resume,
           sealKey,
+          ahead: ahead && (at => ahead.examined(at)),
         }),
         ...hooks,
       })
+      return await report.finally(() => ahead?.end())
     },
     checkEntry: (seqOrId, sealKey) => entries.checkEntry(seqOrId, sealKey),
-    summarize(request, hooks) {
-      const own = anchor.read()
+    async summarize(request, hooks) {
+      const own = await rememberedOf(store, anchor)
       const openIntents = async () => {
         await index.catchUp()
         return new Set(index.openIntents().map(({ id }) => id))
       }
       const source = { store: opened, file, keys: folder, anchors: own === undefined ? [] : [own], openIntents }
-      return summarize(source, request, hooks)
+      return await summarize(source, request, hooks)
     },
     openIntents: () => trail.openIntents(),
     checkpoint: async () => store.lastCheckpoint()?.note,
@@ -381,7 +405,7 @@ export async function startReaderThread({ onNotice, onFinding, ...options }: Rea
   told.unref()
   const ports = options.committed === undefined ? [port2] : [port2, options.committed]
   const data: ReaderThreadData = { options, told: port2, checksReads: onFinding !== undefined }
-  const remote = new Remote(new URL('./reader-thread', import.meta.url), data, ports)
+  const remote = new Remote(new URL('./reader-thread', import.meta.url), data, { transferList: ports })
   // The thread opens in its own time; whoever asks first waits for it.
   remote.call('open', undefined).catch(() => {})
   return {

@@ -24,6 +24,7 @@ import { readTiles } from '../store/tiles.ts'
 import { Remote } from '../threads/rpc.ts'
 import { verifyLog } from '../verify/log-verifier.ts'
 import { type Counts, type OpenIntent, type Span, Tally, type TallyState } from './tally.ts'
+import { type LogPlaces, walkLimits } from './thread-store.ts'
 
 export interface SummaryRequest {
   /** From this instant on, and up to and with that one; from the first entry, and to the last, unless given. */
@@ -145,7 +146,7 @@ export async function summarize(
     since,
     until,
     span: { first: first ?? 0, last: last ?? first ?? 0 },
-    check: { sealKey, vkeys, witnesses, anchors: [...source.anchors, ...(request.anchors ?? [])] },
+    check: { sealKey, vkeys, witnesses, anchors: source.anchors, keptElsewhere: request.anchors ?? [] },
   }
   const { reports, tally } = await walkAll(source, plan, threads ?? threadsFor(to - from), hooks)
   const signed = await signedHead(source, newest, head, vkeys)
@@ -255,7 +256,10 @@ export interface Walk {
   readonly since: number
   readonly until: number
   readonly span: Span
-  readonly check: Pick<SummaryRequest, 'sealKey' | 'vkeys' | 'witnesses'> & { readonly anchors: readonly string[] }
+  readonly check: Pick<SummaryRequest, 'sealKey' | 'vkeys' | 'witnesses'> & {
+    readonly anchors: readonly string[]
+    readonly keptElsewhere: readonly string[]
+  }
 }
 
 export interface Walked {
@@ -322,12 +326,8 @@ interface WalkHooks {
   readonly signal?: AbortSignal
 }
 
-async function walkOnThread(
-  places: { file: string; keys: string },
-  part: Walk,
-  { onProgress, signal }: WalkHooks,
-): Promise<Walked> {
-  const thread = new Remote(new URL('./summary-thread', import.meta.url), places)
+async function walkOnThread(places: LogPlaces, part: Walk, { onProgress, signal }: WalkHooks): Promise<Walked> {
+  const thread = new Remote(new URL('./summary-thread', import.meta.url), places, { limits: walkLimits })
   try {
     return await thread.call('walk', part, { onEvent: onProgress, signal })
   } finally {
@@ -349,6 +349,7 @@ export async function walk(
     to,
     verifiers: check.vkeys?.map(parseVkey) ?? loadPublicKeys(keys).verifiers,
     anchors: check.anchors,
+    keptElsewhere: check.keptElsewhere,
     ...(check.witnesses && { witnesses: check.witnesses.map(parseVkey) }),
     ...(sealKey && { sealKey }),
     ...(signal && { signal }),

@@ -1,6 +1,7 @@
 /** The second verdict: is anything missing although nothing was changed? And what does the log itself declare? */
 import type { Leaf } from '../core/entry.ts'
 import type { Declaration, Omission } from '../core/finding.ts'
+import type { Notable } from './examine.ts'
 
 /** Control operations that declare a discontinuity. */
 const declarations: ReadonlySet<string> = new Set([
@@ -19,6 +20,7 @@ const declarations: ReadonlySet<string> = new Set([
 /** As plain data, to go on from. */
 export interface CompletenessState {
   readonly openIntents: readonly Omission[]
+  /** What is missing for good. */
   readonly gaps: readonly Omission[]
   readonly declared: readonly Declaration[]
 }
@@ -34,7 +36,7 @@ export class Completeness {
     this.#declared.push(...(from?.declared ?? []))
   }
 
-  entry(seq: number, leaf: Leaf): void {
+  entry(seq: number, leaf: Notable): void {
     const { id, operation } = leaf
     if (leaf.kind === 'intent') {
       const message = `entry ${seq} says that ${operation} was about to happen; nothing says how it ended`
@@ -48,6 +50,8 @@ export class Completeness {
       const message = `${leaf.attributes?.entries ?? 'some'} entries could not be recorded before entry ${seq}`
       this.#gaps.push({ kind: 'gap', seq, id, operation, message })
     }
+    const message = operation === 'log.restored' ? givenUpBy(leaf) : undefined
+    if (message !== undefined) this.#gaps.push({ kind: 'given_up', seq, id, operation, message })
   }
 
   state(): CompletenessState {
@@ -60,8 +64,19 @@ export class Completeness {
   }
 }
 
-/** The list of what was removed can be long, and is in the entry for whoever wants it. */
+/** What a restore gave up, in a sentence; nothing when the copy had all of it. */
+function givenUpBy({ seq, attributes = {} }: Notable): string | undefined {
+  const { size, common, sizeBefore } = attributes
+  const from = typeof common === 'number' ? common : size
+  if (typeof from !== 'number') return `entry ${seq} says that an older copy was put in the place of the log`
+  if (typeof sizeBefore !== 'number')
+    return `entry ${seq} says that an older copy of ${size} entries was put in place of a log of which nothing is known`
+  if (sizeBefore <= from) return undefined
+  return `the entries from ${from} to ${sizeBefore - 1} were signed once, and given up when an older copy was put in place: entry ${seq} says so`
+}
+
+/** Lists and notes can be long, and are in the entry for whoever wants them. */
 function brief(attributes: Leaf['attributes'] = {}): NonNullable<Leaf['attributes']> {
-  const { entries, ...rest } = attributes
-  return typeof entries === 'string' && entries.length > 200 ? rest : attributes
+  const short = Object.entries(attributes).filter(([, value]) => typeof value !== 'string' || value.length <= 200)
+  return Object.fromEntries(short)
 }

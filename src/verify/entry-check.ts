@@ -8,15 +8,16 @@ import { equal, toHex } from '../core/bytes.ts'
 import type { Leaf } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
 import type { Finding, FindingType } from '../core/finding.ts'
-import { genesisHash, hashLength, leafHash, leafHashHex, writeHashHex, writeNodeHash } from '../core/hash.ts'
+import { genesisHash, hashLength, leafHash, leafHashHex, writeHashHex } from '../core/hash.ts'
 import { parseLeaf } from '../core/leaf.ts'
 import { equalInConstantTime } from '../core/primitives.ts'
-import { epochOf, evolve, parseSealKey, type Seal, type SealKey, sealMac } from '../core/seal.ts'
-import { partialWidth, tileWidth } from '../core/tile.ts'
+import { epochOf, evolve, lastEpoch, parseSealKey, type Seal, type SealKey, sealMac } from '../core/seal.ts'
+import { tileWidth } from '../core/tile.ts'
 import { parseTime } from '../core/time.ts'
-import { RightEdge, tilesForRoot } from '../core/tree.ts'
+import { rootAt, tilesForRoot } from '../core/tree.ts'
 import type { Head, LogReader, MaybePromise, StoredEntry } from '../store/store.ts'
-import { readTiles } from '../store/tiles.ts'
+import { InnerHashes, readTiles, type TileSource } from '../store/tiles.ts'
+import { entriesIn, headOf, upTo } from './answers.ts'
 import { Declared } from './declared.ts'
 import { checkDisclosures } from './disclosures.ts'
 import { Findings } from './findings.ts'
@@ -70,6 +71,8 @@ export class EntryCheck implements EntrySource {
   #given: { readonly text: string; readonly keys: KeysInTime } | undefined
   /** The right edge under the head, as it was computed last: most checks find the log no longer than the one before. */
   #edge: Edge | undefined
+  /** What was computed inside of tiles: the tiles themselves are read each time. */
+  readonly #inner = new InnerHashes()
 
   constructor(options: EntryCheckOptions) {
     this.#options = options
@@ -85,16 +88,18 @@ export class EntryCheck implements EntrySource {
   async checkEntry(seqOrId: number | string, sealKey?: string): Promise<CheckedEntry> {
     const started = this.#clock()
     const keys = this.#keys(sealKey)
-    const head = await this.#log.head()
-    const size = head?.size ?? 0
+    const head = await headOf(this.#log)
+    const { size } = head
     const seq = await this.#find(seqOrId, size)
-    if (head === undefined || seq === undefined || seq >= size) {
+    if (seq === undefined || seq >= size) {
       return { status: 'missing', size, findings: [], seal: 'unchecked', durationMs: this.#clock() - started }
     }
     const { origin } = this.#options
     const id = typeof seqOrId === 'string' && !isNumber(seqOrId) ? seqOrId : undefined
-    if (this.#edge?.size !== size || !equal(this.#edge.root, head.root)) this.#edge = await edgeAt(this.#log, size)
-    const look = new Look(this.#log, { head, seq, origin, id, keys, edge: this.#edge })
+    if (this.#edge?.size !== size || !equal(this.#edge.root, head.root)) {
+      this.#edge = await edgeAt(this.#log, size, this.#inner)
+    }
+    const look = new Look(this.#log, { head, seq, origin, id, keys, edge: this.#edge, inner: this.#inner })
     return { ...(await look.run()), durationMs: this.#clock() - started }
   }
 
@@ -119,7 +124,7 @@ export class EntryCheck implements EntrySource {
   }
 
   async #search(id: string, size: number): Promise<number | undefined> {
-    for await (const some of this.#log.entries(0, size)) {
+    for await (const some of upTo(size, this.#log.entries(0, size))) {
       for (const { seq, leaf } of some) {
         if (Buffer.from(leaf.buffer, leaf.byteOffset, leaf.length).includes(id) && idOf(leaf) === id) return seq
       }
@@ -144,15 +149,13 @@ interface Edge {
   readonly tiles: ReadonlyMap<number, Uint8Array>
 }
 
-type Tiles = Pick<LogReader, 'tile'>
-
 /** @returns `undefined` where tiles are missing */
-async function edgeAt(log: Tiles, size: number): Promise<Edge | undefined> {
+async function edgeAt(log: TileSource, size: number, inner: InnerHashes): Promise<Edge | undefined> {
   try {
-    const read = await readTiles(log, size, tilesForRoot(size))
-    const index = (level: number) => Math.floor(size / tileWidth ** (level + 1))
-    const edge = RightEdge.load(size, level => read(level, index(level), partialWidth(level, size)))
-    return { size, root: edge.root(), tiles: new Map(edge.partialTiles().map(({ level, hashes }) => [level, hashes])) }
+    const plan = tilesForRoot(size)
+    const read = await readTiles(log, size, plan, inner)
+    const tiles = new Map(plan.map(({ level, index, width }) => [level, read(level, index, width)]))
+    return { size, root: rootAt(size, read), tiles }
   } catch (error) {
     if ((error as { code?: unknown }).code === 'damaged') return undefined
     throw error
@@ -165,6 +168,7 @@ interface Known {
   readonly seq: number
   /** The edge under the head, when there is one. */
   readonly edge: Edge | undefined
+  readonly inner: InnerHashes
   readonly origin: string | undefined
   /** The id that was asked for. */
   readonly id: string | undefined
@@ -184,7 +188,7 @@ class Look {
   readonly #near = new Map<number, StoredEntry>()
   readonly #leafTiles = new Map<number, Uint8Array | undefined>()
   /** The tiles, and the edge under the head: as they are kept, or with what the links know better. */
-  #tiles: Tiles
+  #tiles: TileSource
   #edge: Edge | undefined
   /** The hashes above the entry, level by level, as far as its tiles are full. */
   #above: Uint8Array[] = []
@@ -194,15 +198,15 @@ class Look {
     this.#head = known.head
     this.#seq = known.seq
     this.#known = known
-    this.#tiles = log
+    this.#tiles = readOnce(log)
     this.#edge = known.edge
   }
 
   async run(): Promise<Omit<CheckedEntry, 'durationMs'>> {
     const { size } = this.#head
     const seq = this.#seq
-    for await (const some of this.#log.entries(Math.max(0, seq - 1), Math.min(size, seq + 2))) {
-      for (const entry of some) this.#near.set(entry.seq, entry)
+    for (const entry of await entriesIn(this.#log, Math.max(0, seq - 1), Math.min(size, seq + 2))) {
+      this.#near.set(entry.seq, entry)
     }
     const kept = await this.#keptHash(seq)
     const entry = await this.#settle(this.#near.get(seq), kept)
@@ -253,7 +257,7 @@ class Look {
   /** The hash that the tree keeps of an entry. */
   async #keptHash(seq: number): Promise<Uint8Array | undefined> {
     const index = Math.floor(seq / tileWidth)
-    if (!this.#leafTiles.has(index)) this.#leafTiles.set(index, await this.#log.tile(0, index))
+    if (!this.#leafTiles.has(index)) this.#leafTiles.set(index, await this.#tiles.tile(0, index))
     const tile = this.#leafTiles.get(index)
     const hash = tile && hashAt(tile, seq)
     return hash?.length === hashLength && hash.some(byte => byte !== 0) ? hash : undefined
@@ -268,8 +272,7 @@ class Look {
     if (kept === undefined || (entry !== undefined && leafHashHex(entry.leaf) === toHex(kept))) return entry
     const from = seq - (seq % tileWidth)
     const to = Math.min(from + tileWidth, this.#head.size)
-    const all: StoredEntry[] = []
-    for await (const some of this.#log.entries(from, to)) all.push(...some)
+    const all = await entriesIn(this.#log, from, to)
     if (all.length === to - from) return entry
     const meant = all.find(other => other.seq < seq && leafHashHex(other.leaf) === toHex(kept))
     if (meant !== undefined) return { ...meant, seq }
@@ -333,21 +336,20 @@ class Look {
     const index = Math.floor(this.#seq / tileWidth)
     const from = index * tileWidth
     const kept = this.#leafTiles.get(index)
-    const hashes = new Uint8Array(Math.min(tileWidth, this.#head.size - from) * hashLength)
+    const { size } = this.#head
+    const hashes = new Uint8Array(Math.min(tileWidth, size - from) * hashLength)
     hashes.set(kept?.subarray(0, hashes.length) ?? [])
-    for await (const some of this.#log.entries(from, Math.min(from + tileWidth + 1, this.#head.size))) {
-      for (const { seq, leaf: bytes } of some) {
-        const { leaf } = parseLeaf(bytes)
-        if (leaf?.seq === seq && seq > from) writeHashHex(hashes, (seq - 1 - from) * hashLength, leaf.previousHash)
-      }
+    for (const { seq, leaf: bytes } of await entriesIn(this.#log, from, Math.min(from + tileWidth + 1, size))) {
+      const { leaf } = parseLeaf(bytes)
+      const at = (seq - 1 - from) * hashLength
+      if (leaf?.seq === seq && 0 <= at && at < hashes.length) writeHashHex(hashes, at, leaf.previousHash)
     }
     if (!equalInConstantTime(hashAt(hashes, this.#seq), computed)) return false
     const isFull = hashes.length === tileWidth * hashLength
     this.#leafTiles.set(index, hashes)
-    this.#tiles = {
-      tile: async (level, at) => (level === 0 && at === index ? hashes : await this.#log.tile(level, at)),
-    }
-    if (!isFull) this.#edge = await edgeAt(this.#tiles, this.#head.size)
+    const read = this.#tiles
+    this.#tiles = { tile: (level, at) => (level === 0 && at === index ? hashes : read.tile(level, at)) }
+    if (!isFull) this.#edge = await edgeAt(this.#tiles, this.#head.size, this.#known.inner)
     return await this.#leads(computed)
   }
 
@@ -358,11 +360,11 @@ class Look {
       const at = Math.floor(this.#seq / tileWidth ** level)
       const index = Math.floor(at / tileWidth)
       if ((index + 1) * tileWidth ** (level + 1) > this.#head.size) return
-      const tile = level === 0 ? this.#leafTiles.get(index) : await this.#log.tile(level, index)
+      const tile = level === 0 ? this.#leafTiles.get(index) : await this.#tiles.tile(level, index)
       const isThere =
         tile?.length === tileWidth * hashLength && equalInConstantTime(hashAt(tile, at), this.#above[level]!)
       if (!isThere) return
-      this.#above.push(tileRoot(tile))
+      this.#above.push(this.#known.inner.root({ level, index }, tile, 0, tileWidth))
     }
   }
 
@@ -404,8 +406,8 @@ class Look {
     const epoch = epochOf(keys.first.start, parseTime(leaf.time)!)
     const seal = await this.#sealOver()
     if (seal !== undefined && seal.epoch === epoch) {
-      if (epoch < keys.first.epoch) return 'unchecked'
-      const edge = seal.size === this.#head.size ? this.#edge : await edgeAt(this.#tiles, seal.size)
+      if (epoch < keys.first.epoch || epoch > lastEpoch) return 'unchecked'
+      const edge = seal.size === this.#head.size ? this.#edge : await edgeAt(this.#tiles, seal.size, this.#known.inner)
       const mac = this.#isUnder(edge) && sealMac(keys.of(epoch), seal.size, edge.root)
       if (mac && equalInConstantTime(mac, Uint8Array.from(seal.mac))) return 'valid'
     }
@@ -420,7 +422,9 @@ class Look {
     let from = this.#seq
     for (let span = 16; from < size; span *= 8) {
       const to = Math.min(size, from + span)
-      for await (const seal of this.#log.seals(from, to)) return seal
+      for await (const seal of this.#log.seals(from, to)) {
+        return Number.isSafeInteger(seal.size) && from < seal.size && seal.size <= to ? seal : undefined
+      }
       from = to
     }
     return undefined
@@ -433,15 +437,16 @@ function hashAt(tile: Uint8Array, at: number): Uint8Array {
   return tile.subarray(start, start + hashLength)
 }
 
-/** The hash that stands for a full tile in the level above. */
-function tileRoot(tile: Uint8Array): Uint8Array {
-  const row = Uint8Array.from(tile)
-  for (let pairs = tileWidth / 2; pairs >= 1; pairs /= 2) {
-    for (let i = 0; i < pairs; i++) {
-      writeNodeHash(row, i * hashLength, row, 2 * i * hashLength, row, (2 * i + 1) * hashLength)
-    }
+/** Tiles of which each is read once. */
+function readOnce(log: TileSource): TileSource {
+  const read = new Map<string, MaybePromise<Uint8Array | undefined>>()
+  return {
+    tile(level, index) {
+      const name = `${level}/${index}`
+      if (!read.has(name)) read.set(name, log.tile(level, index))
+      return read.get(name)
+    },
   }
-  return row.subarray(0, hashLength)
 }
 
 /** Epochs between two keys that are kept: with them none is further than this from one that is known. */

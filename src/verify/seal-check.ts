@@ -1,6 +1,6 @@
 /** The seals of a log, held against its tree and its time. */
 import { equalInConstantTime } from '../core/primitives.ts'
-import { epochOf, evolve, type Seal, type SealKey, sealMac } from '../core/seal.ts'
+import { epochOf, evolve, lastEpoch, type Seal, type SealKey, sealMac } from '../core/seal.ts'
 import type { Micros } from '../core/time.ts'
 import type { Findings } from './findings.ts'
 
@@ -22,6 +22,10 @@ export class SealCheck {
 
   startsAt(time: Micros): void {
     this.#start ??= time
+    if (this.#start === time) return
+    this.#findings.find('seal_invalid', 'the seal key counts its epochs from another time than that of entry 0', {
+      seq: 0,
+    })
   }
 
   /** Goes on behind an entry that is believed. */
@@ -64,7 +68,7 @@ export class SealCheck {
       this.#findings.find('seal_invalid', `the seal over entry ${seq} is not of the time of that entry`, { seq })
       return
     }
-    if (this.#key === undefined || seal.epoch < this.#key.epoch) return
+    if (this.#key === undefined || seal.epoch < this.#key.epoch || seal.epoch > lastEpoch) return
     this.#key = evolve(this.#key, seal.epoch)
     if (equalInConstantTime(sealMac(this.#key, seal.size, root()), Uint8Array.from(seal.mac))) return
     this.#findings.find('seal_invalid', `the seal over entry ${seq} is not over these entries`, { seq })

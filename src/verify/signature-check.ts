@@ -5,19 +5,23 @@ import type { Leaf } from '../core/entry.ts'
 import type { Trust } from '../core/finding.ts'
 import { openNote, type Verifier } from '../core/note.ts'
 import { parseVkey } from '../core/vkey.ts'
-import type { StoredCheckpoint } from '../store/store.ts'
+import type { Head, StoredCheckpoint } from '../store/store.ts'
+import type { Notable } from './examine.ts'
 import type { Findings } from './findings.ts'
+import type { GivenUp } from './given-up.ts'
 
 export interface SignatureOptions {
   readonly verifiers?: readonly Verifier[] | undefined
   readonly witnesses?: readonly Verifier[] | undefined
   readonly anchors?: readonly string[] | undefined
+  readonly keptElsewhere?: readonly string[] | undefined
 }
 
 export class SignatureCheck {
   readonly #findings: Findings
   readonly #witnesses: readonly Verifier[]
   readonly #anchors: readonly string[]
+  readonly #keptElsewhere: readonly string[]
   /** Whether the keys are known from outside the log. */
   readonly #areKnown: boolean
   /** The keys by generation, the oldest first: as they are known outside, or else as the log names them. */
@@ -31,14 +35,21 @@ export class SignatureCheck {
   /** Whether a generation that is known outside began the chain, or signed in it. */
   #isKnownInChain = false
   #origin: string
-  #signedSize = 0
+  /** The largest tree of the log that it signed, as far as the check came by one. */
+  #signed: Head = { size: 0, root: new Uint8Array(0) }
+  /** Whether the log was held against something that was remembered outside. */
+  #isAnchored = false
   #witnessed = 0
 
-  constructor(findings: Findings, { verifiers = [], witnesses = [], anchors = [] }: SignatureOptions) {
+  constructor(
+    findings: Findings,
+    { verifiers = [], witnesses = [], anchors = [], keptElsewhere = [] }: SignatureOptions,
+  ) {
     this.#findings = findings
     this.#generations = generationsOf(verifiers)
     this.#witnesses = witnesses
     this.#anchors = anchors
+    this.#keptElsewhere = keptElsewhere
     this.#areKnown = verifiers.length > 0
     this.#origin = verifiers[0]?.name ?? ''
   }
@@ -49,7 +60,7 @@ export class SignatureCheck {
 
   /** The sizes at which the anchors remember a root. */
   get anchoredSizes(): number[] {
-    return this.#anchors.flatMap(note => peekCheckpoint(note)?.size ?? [])
+    return [...this.#anchors, ...this.#keptElsewhere].flatMap(note => peekCheckpoint(note)?.size ?? [])
   }
 
   /** Entry 0 names the log and its keys: these must be the ones that are known from outside. */
@@ -75,7 +86,7 @@ export class SignatureCheck {
    * An entry by which the keys are replaced: the first names the new ones, the second holds a checkpoint of all that is
    * before it, signed by the old ones.
    */
-  rotation(seq: number, leaf: Leaf, root: Uint8Array): void {
+  rotation(seq: number, leaf: Notable, root: Uint8Array): void {
     const { checkpoint: note, 'vkey.ed25519': ed25519, 'vkey.mldsa44': mldsa44 } = leaf.attributes ?? {}
     if (this.#chain.length === 0) return
     if (note === undefined) {
@@ -84,14 +95,19 @@ export class SignatureCheck {
     }
     const announced = this.#announced
     // A generation that was vouched for and never signed, because a rotation was cut off, leaves the word to the old one.
-    const isVouched =
-      announced?.verifiers.length === 2 &&
-      this.#chain.slice(this.#signing).some(({ verifiers }) => {
-        const opened = openedBy(String(note), this.#origin, verifiers)
-        return typeof opened !== 'string' && opened.checkpoint.size === seq && equal(opened.checkpoint.root, root)
-      })
-    if (isVouched) this.#chain.push({ verifiers: announced.verifiers, from: seq })
-    else this.#findings.find('signature_invalid', `entry ${seq} names keys that the old ones do not vouch for`, { seq })
+    const voucher =
+      announced?.verifiers.length === 2
+        ? this.#chain.slice(this.#signing).find(({ verifiers }) => {
+            const opened = openedBy(String(note), this.#origin, verifiers)
+            return typeof opened !== 'string' && opened.checkpoint.size === seq && equal(opened.checkpoint.root, root)
+          })
+        : undefined
+    if (announced !== undefined && voucher !== undefined) {
+      this.#chain.push({ verifiers: announced.verifiers, from: seq })
+      this.#isKnownInChain ||= this.#areKnown && this.#isKnown(voucher.verifiers)
+    } else {
+      this.#findings.find('signature_invalid', `entry ${seq} names keys that the old ones do not vouch for`, { seq })
+    }
     this.#announced = undefined
   }
 
@@ -113,7 +129,7 @@ export class SignatureCheck {
       const roots = { expected: toHex(opened.checkpoint.root), actual: toHex(root) }
       this.#findings.find('signature_invalid', `what was signed at ${size} entries is not this log`, { seq, ...roots })
     } else {
-      this.#signedSize = size
+      this.#signed = opened.checkpoint
       this.#countWitnesses(note)
     }
   }
@@ -149,22 +165,45 @@ export class SignatureCheck {
     return problem
   }
 
-  /** At the end of the whole log, something of it must have been signed, by keys that are known where any are. */
+  /** Whether keys are known, and the log named others, and nothing that was walked ties these to them. */
+  get isOfUnknownKeys(): boolean {
+    return this.#areKnown && this.#chain.length > 0 && !this.#isKnownInChain
+  }
+
+  ofUnknownKeys(): void {
+    const message = 'the keys that the log names are not the keys that are known outside it'
+    this.#findings.find('signature_invalid', message, { seq: 0 })
+  }
+
+  /** A checkpoint signed by all keys of a generation that is known outside the log. */
+  openKnown(note: string): OpenedCheckpoint | undefined {
+    return this.#generations
+      .map(verifiers => openedBy(note, this.#origin, verifiers))
+      .find(opened => typeof opened !== 'string')
+  }
+
+  /** At the end of the whole log, something of it must have been signed. */
   end(size: number): void {
-    if (this.#areKnown && this.#chain.length > 0 && !this.#isKnownInChain) {
-      const message = 'the keys that the log names are not the keys that are known outside it'
-      this.#findings.find('signature_invalid', message, { seq: 0 })
-    }
-    if (this.#signedSize > 0 || this.#findings.has('signature_invalid')) return
+    if (this.#signed.size > 0 || this.#findings.has('signature_invalid')) return
     this.#findings.find('signature_invalid', 'the log has no signed checkpoint', { seq: size - 1 })
   }
 
-  /** What was remembered outside is stronger than anything in the file. */
-  async anchors(size: number, rootAt: (size: number) => Promise<Uint8Array>): Promise<void> {
-    for (const note of this.#anchors) {
-      const opened = this.open(note)
-      if (typeof opened === 'string') this.#foreignAnchor(note, opened)
-      else await this.#anchor(opened, note, size, rootAt)
+  /**
+   * What was remembered outside is stronger than anything in the file. What others kept may be of a tree that a restore
+   * gave up: then the log itself says so, in an entry under its signature.
+   */
+  async anchors(
+    size: number,
+    rootAt: (size: number) => Promise<Uint8Array>,
+    givenUpIn: (signed: Head) => Promise<readonly GivenUp[]>,
+  ): Promise<void> {
+    for (const note of this.#anchors) await this.#anchor(note, size, rootAt, [])
+    if (this.#keptElsewhere.length === 0) return
+    const givenUp = this.#areKnown && this.#signed.size > 0 ? await givenUpIn(this.#signed) : []
+    for (const note of this.#keptElsewhere) {
+      const { size: signed, root } = peekCheckpoint(note) ?? {}
+      const isGivenUp = givenUp.some(tree => tree.size === signed && tree.root === toHex(root!))
+      if (!isGivenUp || typeof this.open(note) === 'string') await this.#anchor(note, size, rootAt, givenUp)
     }
   }
 
@@ -179,23 +218,34 @@ export class SignatureCheck {
   }
 
   async #anchor(
-    { checkpoint }: OpenedCheckpoint,
     note: string,
     size: number,
     rootAt: (size: number) => Promise<Uint8Array>,
+    givenUp: readonly GivenUp[],
   ): Promise<void> {
-    this.#countWitnesses(note)
-    if (checkpoint.size > size) {
+    const opened = this.open(note)
+    this.#isAnchored = true
+    if (typeof opened === 'string') return this.#foreignAnchor(note, opened)
+    const { checkpoint } = opened
+    const isThere = checkpoint.size <= size
+    if (isThere && equal(await rootAt(checkpoint.size), checkpoint.root)) {
+      if (checkpoint.size > this.#signed.size) this.#signed = checkpoint
+      this.#countWitnesses(note)
+      return
+    }
+    const restore = givenUp.find(tree => tree.size >= checkpoint.size)
+    const hint =
+      restore === undefined ? '' : `; entry ${restore.seq} says that a restore gave up a log of ${restore.size}`
+    if (!isThere) {
       const sizes = { expected: String(checkpoint.size), actual: String(size) }
-      const message = `the log once had ${checkpoint.size} entries, signed; ${size} are there`
+      const message = `the log once had ${checkpoint.size} entries, signed; ${size} are there${hint}`
       this.#findings.find('rollback', message, { seq: size, ...sizes })
       return
     }
-    if (equal(await rootAt(checkpoint.size), checkpoint.root)) return
-    const isFork = this.#signedSize >= checkpoint.size
+    const isFork = this.#signed.size >= checkpoint.size
     const how = isFork ? 'and yet it is signed: its keys signed two histories' : 'its newest entries were replaced'
-    const message = `the log is not the one that was signed at ${checkpoint.size} entries: ${how}`
-    this.#findings.find(isFork ? 'fork' : 'rollback', message, { seq: this.#signedSize })
+    const message = `the log is not the one that was signed at ${checkpoint.size} entries: ${how}${hint}`
+    this.#findings.find(isFork ? 'fork' : 'rollback', message, { seq: this.#signed.size })
   }
 
   /** A checkpoint signed by all keys of one generation, or why it is not. */
@@ -222,7 +272,7 @@ export class SignatureCheck {
   trust(): Trust {
     if (this.#witnessed > 0) return `witnessed:${this.#witnessed}`
     if (!this.#areKnown) return 'chained'
-    return this.#anchors.length > 0 ? 'anchored' : 'signed'
+    return this.#isAnchored ? 'anchored' : 'signed'
   }
 }
 

@@ -8,13 +8,13 @@ import { parseSealKey } from '../../core/seal.ts'
 import { parseVkey } from '../../core/vkey.ts'
 import type { BundleReport } from '../../export/verify-bundle.ts'
 import { openReader } from '../../trail/reader.ts'
+import { reportUnreadable } from '../../trail/unreadable.ts'
 import type { Cli } from '../cli.ts'
 import { CliError, type ExitCode, exitCodes, UsageError } from '../failure.ts'
 import { type Act, integer, repeated } from '../flags.ts'
 import { readWhole, strictText } from '../input.ts'
 import { needLog } from '../log.ts'
 import { count, jsonLine, shown, visible } from '../text.ts'
-import { reportUnreadable } from '../unreadable.ts'
 import { judgeBundle } from './verify-bundle.ts'
 
 interface Options {
@@ -115,7 +115,8 @@ export function exitOfReport({ valid, complete }: VerificationReport, wantsCompl
   return wantsComplete && !complete ? exitCodes.incomplete : exitCodes.done
 }
 
-function readSealKey(file: string): string {
+/** A seal key out of a file, as `init` showed it. */
+export function readSealKey(file: string): string {
   const text = strictText(readWhole(file, exitCodes.cannotTell)).trim()
   try {
     parseSealKey(text)
