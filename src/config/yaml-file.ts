@@ -1,5 +1,5 @@
 /** One YAML file: what it says, and where each part of it stands. */
-import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
+import { isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml'
 import { AuditError } from '../core/errors.ts'
 
 /** A place in a text, both counted from 1. */
@@ -63,9 +63,14 @@ export function parseYamlFile(text: string, file: string): YamlFile {
   }
 }
 
-/** Aliases that unfold without end are refused. */
+/** Aliases that unfold without end are refused, and names that are no texts: written out, they double with each level. */
 function plainData(document: ReturnType<typeof parseDocument>, file: string): unknown {
   try {
+    visit(document, {
+      Pair(_, { key }) {
+        if (!isScalar(key)) throw new Error('a name is a text, not a list or a map')
+      },
+    })
     return document.toJS({ maxAliasCount: 100 }) ?? undefined
   } catch (error) {
     throw new AuditError('bad_input', `${file}: ${(error as Error).message}`, { cause: error })

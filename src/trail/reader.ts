@@ -320,6 +320,7 @@ export async function openReader(options: ReaderOptions): Promise<Reader> {
           resume,
           sealKey,
           ahead: ahead && (at => ahead.examined(at)),
+          inner,
         }),
         ...hooks,
       })

@@ -21,7 +21,7 @@ import { partialWidth, tileWidth } from '../core/tile.ts'
 import { parseTime } from '../core/time.ts'
 import { RightEdge, rootAt, tilesForRoot } from '../core/tree.ts'
 import type { Head, KeptLog, StoredCheckpoint, StoredEntry } from '../store/store.ts'
-import { readTiles } from '../store/tiles.ts'
+import { type InnerHashes, readTiles } from '../store/tiles.ts'
 import { entriesIn, headOf, upTo } from './answers.ts'
 import { Beside } from './beside.ts'
 import { Completeness, type CompletenessState } from './completeness.ts'
@@ -55,6 +55,8 @@ export interface VerifyOptions extends WalkOptions {
   /** Told after each tile. */
   readonly onProgress?: (position: VerifyPosition, size: number) => void
   readonly signal?: AbortSignal
+  /** What earlier checks computed inside of tiles: it makes no difference but in time. */
+  readonly inner?: InnerHashes
   /** Milliseconds, monotonic; for `durationMs`. */
   readonly clock?: () => number
 }
@@ -215,7 +217,7 @@ class Check {
       this.#signatures.rotation(stored.seq, leaf, root)
       named = undefined
     }
-    await nameUnder(from, await this.#rootAt(from))
+    if (named !== undefined) await nameUnder(from, await this.#rootAt(from))
   }
 
   /** The newest seal up to a size, looked for further and further back. */
@@ -317,7 +319,7 @@ class Check {
     const from = this.#walk.edge.size
     if (from === size) return equal(this.#walk.edge.root(), root)
     try {
-      const tiles = await readTiles(this.#log, size, tilesForConsistency(from, size))
+      const tiles = await readTiles(this.#log, size, tilesForConsistency(from, size), this.#options.inner)
       return checkConsistency(consistencyProof(from, size, tiles), from, size, this.#walk.edge.root(), root)
     } catch {
       return false
@@ -329,7 +331,7 @@ class Check {
     const seen = this.#walk.rootSeen(size)
     if (seen !== undefined) return seen
     try {
-      return rootAt(size, await readTiles(this.#log, size, tilesForRoot(size)))
+      return rootAt(size, await readTiles(this.#log, size, tilesForRoot(size), this.#options.inner))
     } catch {
       return new Uint8Array(0)
     }

@@ -436,7 +436,7 @@ describe('the attacks on the seed’s log', () => {
     tamper.close()
     if (by === 'refusal') {
       const { keysFolder: keys } = log
-      const refused = { code: 'io', message: expect.stringContaining('no such table') }
+      const refused = { code: 'bad_format', message: expect.stringContaining('it was changed') }
       await expect(openReader({ file, keys })).rejects.toMatchObject(refused)
       await expect(openAuditLog({ file, keys, closeOnExit: false })).rejects.toMatchObject(refused)
       return

@@ -24,7 +24,8 @@ export interface Canary extends Change {
   readonly seenBy: readonly string[]
 }
 
-const walk = 'verify/log-verifier.ts'
+const check = 'verify/log-verifier.ts'
+const walk = 'verify/walk.ts'
 const signatures = 'verify/signature-check.ts'
 const seals = 'verify/seal-check.ts'
 const proofs = 'core/proof.ts'
@@ -58,8 +59,8 @@ export const canaries: readonly Canary[] = [
   {
     guarantee: 'the hashes lead to the head',
     rows: ['change a leaf and the hash kept of it', 'edit or delete a tile'],
-    file: walk,
-    from: 'if (!equal(this.#edge.root(), root)) {',
+    file: check,
+    from: 'if (!equal(this.#walk.edge.root(), root)) {',
     to: 'if (false) {',
     seenBy: ['edit the head', 'change the newest leaf and the hash kept of it'],
   },
@@ -90,7 +91,7 @@ export const canaries: readonly Canary[] = [
   {
     guarantee: 'nothing stands behind the end',
     rows: ['add an entry behind the end'],
-    file: walk,
+    file: check,
     from: 'if (behind.length === 0) break',
     to: 'break',
     seenBy: ['put a forged entry behind the end'],

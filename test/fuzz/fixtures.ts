@@ -61,6 +61,7 @@ export const fixtures: readonly Fixture[] = [
     input: '{"operation":"x","component":"y","sessio\u007f":"s"}',
     was: 'the error had a control character in it',
   },
+  { parser: 'configuration', input: '? '.repeat(800), was: 'a name within a name within a name … filled the memory' },
   { parser: 'configuration', input: `a: *${'x'.repeat(3000)}`, was: 'the error was as long as what it quoted' },
   {
     parser: 'entry of a bundle',
