@@ -40,7 +40,8 @@ export async function appendGroup(bench: Bench): Promise<Measured> {
     plain.push(theirs)
     bench.say(`group, round ${round + 1} of ${rounds}: log ${rate(group, ours.ms)}, plain table ${rate(group, theirs)}`)
   }
-  const withoutIdIndex = await plainRound(bench, group, false)
+  const withoutIdIndex = await plainRound(bench, group, { idIndex: false })
+  const inAegis = await plainRound(bench, group, { cipher: 'aegis' })
   const ratios = log.map((ms, i) => plain[i]! / ms)
   const perSecond = (times: readonly number[]) => spread(times.map(ms => (group / ms) * 1000))
   return {
@@ -55,6 +56,7 @@ export async function appendGroup(bench: Bench): Promise<Measured> {
       `| log, index caught up | ${perSecond(log)} |`,
       `| log, acknowledged | ${perSecond(acknowledged)} |`,
       `| plain table | ${perSecond(plain)} |`,
+      `| plain table encrypted as the log's index is, so that no other program opens it, one round | ${digits((group / inAegis) * 1000)} |`,
       `| plain table without an index on the id, one round | ${digits((group / withoutIdIndex) * 1000)} |`,
     ],
   }
@@ -76,8 +78,12 @@ async function logRound(bench: Bench, count: number): Promise<{ ms: number; ackn
   return { ms, acknowledgedMs }
 }
 
-async function plainRound(bench: Bench, count: number, idIndex = true): Promise<number> {
-  const { table, file } = await freshPlainTable(bench, 'plain', idIndex)
+async function plainRound(
+  bench: Bench,
+  count: number,
+  options?: { idIndex?: boolean; cipher?: 'aegis' },
+): Promise<number> {
+  const { table, file } = await freshPlainTable(bench, 'plain', options)
   const ms = await timed(() => flatOut(callers, count, i => table.append(entryAt(i))))
   await table.close()
   removeDatabase(file)

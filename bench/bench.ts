@@ -132,10 +132,10 @@ export async function freshLog(bench: Bench, name: string): Promise<FreshLog> {
 export async function freshPlainTable(
   bench: Bench,
   name: string,
-  idIndex = true,
+  options: { idIndex?: boolean; cipher?: 'sqlcipher' | 'aegis' } = {},
 ): Promise<{ table: PlainTable; file: string }> {
   const file = join(bench.folder, `${name}.db`)
-  const table = await PlainTable.open({ file, key: randomBytes(32), idIndex })
+  const table = await PlainTable.open({ file, key: randomBytes(32), idIndex: true, ...options })
   return { table, file }
 }
 

@@ -188,11 +188,11 @@ const reasons: Readonly<Record<keyof Figures, string>> = {
   appendSingleP50VsPlainTable:
     'A commit of one entry writes a tail row, a seal and the head where the plain table writes one row and its index entries, and computes six commitments, a leaf hash, the root and an HMAC. To mend: keep seal and head in one row; find the root of the unfinished tile without hashing its whole edge.',
   indexLagP99Ms:
-    'The writer waits until the index is within a thousand entries before it commits the next thousand. In a long log the index is the slower of the two: memory ids fall on random pages of its lists, each read, decrypted and written again, and the checkpoints of its write-ahead log stop it for a moment. A query waits for it and misses nothing. To mend: an allowance in time instead of entries, and lists that are sorted in batches before they are written.',
+    'The writer waits until the index is within two thousand entries before it commits the next thousand. In a long log the index is the slower of the two: memory ids fall on random pages of its lists, and the checkpoints of its write-ahead log stop it for a moment. A query waits for it and misses nothing. To mend: an allowance in time instead of entries, and lists that are sorted in batches before they are written.',
   hostMicrosPerEntry:
     'The host reads and judges every value in JavaScript and copies it in the order of its names, because a caller may change its object a moment later; the plain table calls `JSON.stringify` once. To mend: recognise actors and contexts that come again, and pass values to the writer without a text for each part.',
   loopDelayP99Ms:
-    'Receipts are passed on 32 in a turn, so no turn is long; what is left are the pauses of the garbage collector, 10–20 ms each here: thousands of callers that wait are promises and closures that survive every collection, and its helper threads have to share two cores with the writer and the index. To mend: fewer objects for each waiting caller.',
+    'Receipts are passed on 64 in a turn, so no turn is long; what is left are the pauses of the garbage collector, 10–20 ms each here: thousands of callers that wait are promises and closures that survive every collection, and its helper threads have to share two cores with the writer and the index. To mend: fewer objects for each waiting caller.',
   verifyVsHashing:
     'Beside hashing, each leaf is parsed, held against its canonical spelling and linked, each commitment is compared, and the file is read, decrypted and decompressed. To mend: a parser that checks the canonical spelling while it reads, in one pass.',
   verifySpeedup:
@@ -259,7 +259,7 @@ export function formatPage({ machine, entryBytes, big, parts }: Results): string
     ...(machine.inMemory
       ? ['> **The files of this run lay in memory: no number about durability means anything here.**', '']
       : []),
-    'The **plain table** is what a user would write instead, and ran in the same run: one SQLite table through the same driver and cipher, WAL and `synchronous=FULL`, a worker thread that commits groups of up to 1 000, the fields that the log indexes as columns with the same secondary indexes and one on the id, the entry’s JSON as one text. It hashes, chains, seals, signs and proves nothing, and has nothing by which to search for words, which the log’s index has by default. Its code is in `bench/plain-table.ts` and `bench/plain-table-thread.ts`. What else people use stands beside it under “Append, by callers and size”.',
+    'The **plain table** is what a user would write instead, and ran in the same run: one SQLite table through the same driver, encrypted as the log’s own file is (AES-CBC and HMAC-SHA-512, as other programs open it; the log’s index, which is thrown away at will, has the quicker AEGIS-256), WAL and `synchronous=FULL`, a worker thread that commits groups of up to 1 000, the fields that the log indexes as columns with the same secondary indexes and one on the id, the entry’s JSON as one text. It hashes, chains, seals, signs and proves nothing, and has nothing by which to search for words, which the log’s index has by default. Its code is in `bench/plain-table.ts` and `bench/plain-table-thread.ts`. What else people use stands beside it under “Append, by callers and size”.',
     '',
     '## Goals',
     '',

@@ -8,7 +8,7 @@ import { type PackedRows, type PlainTableOptions, textsPerRow } from './plain-ta
 /** As the log's group commit. */
 const maxGroup = 1000
 
-const { file, key, idIndex } = workerData as PlainTableOptions
+const { file, key, cipher = 'sqlcipher', idIndex } = workerData as PlainTableOptions
 
 const schema: Schema = {
   applicationId: 0x706c6169,
@@ -54,7 +54,7 @@ function statements(connection: Connection) {
 
 serve({
   open() {
-    db = openSqliteFile({ file, key, schema, mode: 'create', synchronous: 'FULL' })
+    db = openSqliteFile({ file, key, cipher, schema, mode: 'create', synchronous: 'FULL' })
     // As much as the log and its index have together, and as rare checkpoints as the index.
     db.pragma('cache_size=-40000')
     db.pragma('wal_autocheckpoint=4000')

@@ -19,6 +19,8 @@ export interface PlainTableOptions {
   readonly file: string
   /** 32 bytes; `undefined` for a file that is not encrypted. */
   readonly key: Uint8Array | undefined
+  /** By which the file is encrypted: that of the log's own file unless given. */
+  readonly cipher?: 'sqlcipher' | 'aegis'
   /** An index on the id, as anyone would make it; the log finds an entry by its id without one. */
   readonly idIndex: boolean
 }
