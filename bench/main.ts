@@ -1,6 +1,7 @@
 /**
  * The benchmark: `node bench/main.ts [--quick] [--json] [--only NAME]… [--save] [--entries N]… [--page-only]`, and
- * `--guard [--update]`, which holds costs as ratios against `bench/baseline.json`.
+ * `--guard [--update]`, which holds costs as ratios against `bench/baseline.json`; with `--busy`, those that other work on the
+ * machine does not change.
  *
  * A full run writes `docs/benchmarks.md`, its charts, and what it found (`bench/results.json`), from which `--page-only`
  * makes the page anew. A quick run, or one of single parts, only prints, unless the parts are to be put in with `--save`.
@@ -100,6 +101,7 @@ const { values } = parseArgs({
     'page-only': { type: 'boolean' },
     guard: { type: 'boolean' },
     update: { type: 'boolean' },
+    busy: { type: 'boolean' },
   },
 })
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -153,7 +155,7 @@ const bench = (name: string): Bench => {
 if (values.guard) {
   const { ratios, failures } = values.update
     ? { ratios: await updateBaseline(bench('guard')), failures: [] }
-    : await guard(bench('guard'))
+    : await guard(bench('guard'), values.busy ?? false)
   if (values.json) process.stdout.write(`${JSON.stringify(ratios)}\n`)
   end(failures.length === 0 ? 0 : 1, ...failures)
 }
