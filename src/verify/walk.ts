@@ -228,14 +228,17 @@ export class Walk {
    * Goes on over entries of a tile of which everything is known that the rest of the check needs. What is found of them as a
    * part of the log is what `#entry` would find of each.
    *
-   * @returns false where they are not as they should be at this place; then nothing has changed
+   * @returns false where they are not as they should be at this place, or are fewer than there are by now; then nothing has
+   * changed
    */
   async #pass(place: Place, { link, hashes, times, notable, empty, gone }: Examined): Promise<boolean> {
     const { from, to, base, kept } = place
     const at = (from - base) * hashLength
     const { computed: before, kept: beforeAsKept } = this.#previous
     const isLinked = link === before || link === beforeAsKept || beforeAsKept === ''
-    const isInPlace = isLinked && this.#lastTime <= times[0]! && equal(kept.subarray(at, at + hashes.length), hashes)
+    const areAll = hashes.length === (to - from) * hashLength
+    const isInPlace =
+      areAll && isLinked && this.#lastTime <= times[0]! && equal(kept.subarray(at, at + hashes.length), hashes)
     const isSecondLog = ({ seq, operation }: Notable) => seq > 0 && operation === 'log.created'
     if (!isInPlace || notable.some(isSecondLog)) return false
     if (empty > 0) this.#declared ??= await this.#readDeclared()

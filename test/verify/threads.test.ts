@@ -98,6 +98,22 @@ describe('an honest log', () => {
   })
 })
 
+it('a log that has grown since it was examined ahead is checked to its end', async () => {
+  const life = await Life.begin()
+  onTestFinished(() => rmSync(life.folder, { recursive: true, force: true }))
+  await life.together(300)
+  const store = openThreadStore({ file: life.file, keys: life.keysFolder })
+  const { size } = (await store.head())!
+  const examined = new Map<number, Examined | undefined>()
+  for (const part of partsByTile(0, size)) {
+    examined.set(part[0], examine(await entriesIn(store, ...part), part, false))
+  }
+  await life.together(20)
+  const report = await verifyLog(store, { ahead: async from => examined.get(from) })
+  expect(report).toMatchObject({ valid: true, findings: [], size: size + 20 })
+  await store.close()
+})
+
 describe('a log that was tampered with', () => {
   let life: Life
   let size: number
