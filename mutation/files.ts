@@ -8,7 +8,7 @@ export const root = join(import.meta.dirname, '..')
 /** Tests that execute what is mutated, on the thread on which they run; without those that take minutes by design. */
 const tests = [
   'test/core/*.test.ts',
-  'test/verify/{cryptographic-verifier,hash-chain-verifier,removal}.test.ts',
+  'test/verify/{found,cryptographic-verifier,hash-chain-verifier,removal}.test.ts',
   'test/attacks/seed-attacks.test.ts',
   'test/export/bundle.test.ts',
   'test/trail/read-check.test.ts',
@@ -45,8 +45,8 @@ export interface Plan {
   readonly ids: readonly number[]
   /** The tests that meet them, by their ids; while there are none, tests tell what they execute. */
   readonly only?: readonly string[]
-  /** A test that let so many mutants live, one after the other, meets no more of them for now. */
-  readonly patience?: number
+  /** A mutant that lived through tests of so many milliseconds in one file is left there. */
+  readonly effort?: number
   /** One mutant from the start on, for what happens before tests begin. */
   readonly active?: number
 }

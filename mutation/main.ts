@@ -1,10 +1,10 @@
 /**
  * `npm run mutation`: takes small pieces out of src/core and src/verify, one at a time, and looks whether a test fails.
  *
- *     npm run mutation -- [--files core/tree] [--tests core/] [--sample 200] [--seed 7] [--write]
+ *     npm run mutation -- [--files core/tree] [--tests core/] [--sample 200] [--seed 7] [--effort 2000] [--write]
  *
- * Each test runs once as it is, which tells what it executes, and then against each mutant in that: fast tests first, so
- * that slow ones meet only what is left, and those that kill before those that do not. What happens before tests begin, or in a test that cannot be repeated, is asked
+ * Each test runs once as it is, which tells what it executes. Then each mutant meets the tests that come by it: fast ones
+ * before slow ones, and those that have killed most in their time before the others. What happens before tests begin, or in a test that cannot be repeated, is asked
  * anew in a process for each mutant. A run of everything takes about an hour; with `--write` it becomes docs/mutation.md.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -27,20 +27,20 @@ import type { Mutant } from './instrument.ts'
 import { keepResults, printResults, resultsOf } from './page.ts'
 
 /** Tests up to so many milliseconds meet mutants before those that take longer. */
-const budgets = [20, 200, 2000, 30_000]
-
-/** First each test meets mutants as long as it kills some of them, and then all that are left. */
-const patiences = [30, undefined]
+const budgets = [200, 3000, 30_000]
 
 /** A run over a copy of the sources, which others may change meanwhile. */
 class Run {
   readonly #folder = mkdtempSync(join(tmpdir(), 'memmimic-audit-mutation-'))
   readonly #mutants: readonly Mutant[]
   readonly #tests: readonly string[]
+  /** Milliseconds of tests in one file that a mutant has to live through. */
+  readonly #effort: number
 
-  constructor(mutants: readonly Mutant[], tests: readonly string[]) {
+  constructor(mutants: readonly Mutant[], tests: readonly string[], effort: number) {
     this.#mutants = mutants
     this.#tests = tests
+    this.#effort = effort
     for (const part of ['src', 'test', 'mutation', 'bin', 'package.json', 'tsconfig.json', 'schemas']) {
       cpSync(join(root, part), join(this.#folder, part), { recursive: true })
     }
@@ -76,14 +76,11 @@ class Run {
     await this.#vitest({ ids: this.#left(), only: [] }, this.#tests)
     const known = this.lines().filter(line => line.kind === 'test')
     say(`${known.length} tests, ${Math.round(known.reduce((sum, { ms }) => sum + ms, 0) / 1000)} s`)
-    for (const patience of patiences) {
-      let floor = -1
-      for (const budget of budgets) {
-        const some = known.filter(({ ms }) => floor < ms && ms <= budget)
-        floor = budget
-        await (patience === undefined ? this.#upTo(some) : this.#against(some, this.#left(), patience))
-        say(`tests up to ${budget} ms: ${this.#left().length} mutants are left`)
-      }
+    let floor = -1
+    for (const budget of budgets) {
+      await this.#upTo(known.filter(({ ms }) => floor < ms && ms <= budget))
+      floor = budget
+      say(`tests up to ${budget} ms: ${this.#left().length} mutants are left`)
     }
     await this.#fromTheStart()
     return this.#settled()
@@ -96,15 +93,9 @@ class Run {
       const left = new Set(this.#left())
       const open = some.filter(({ test, ids }) => !done.has(test) && ids.some(id => left.has(id)))
       if (open.length === 0) return
-      await this.#against(open, [...left])
+      const only = open.map(({ test }) => test)
+      await this.#vitest({ ids: [...left], only, effort: this.#effort }, [...new Set(open.map(({ file }) => file))])
     }
-  }
-
-  async #against(some: readonly TestLine[], ids: readonly number[], patience?: number): Promise<void> {
-    if (some.length === 0) return
-    const only = some.map(({ test }) => test)
-    const files = [...new Set(some.map(({ file }) => file))]
-    await this.#vitest({ ids, only, ...(patience !== undefined && { patience }) }, files)
   }
 
   /** What is executed only before tests begin, or by tests that cannot be repeated: one mutant in a process. */
@@ -191,13 +182,14 @@ const { values } = parseArgs({
     tests: { type: 'string', multiple: true },
     sample: { type: 'string' },
     seed: { type: 'string', default: '1' },
+    effort: { type: 'string', default: '2000' },
     write: { type: 'boolean', default: false },
   },
 })
 const chosen = allMutants().filter(({ file }) => values.files?.some(part => file.includes(part)) ?? true)
 const mutants = values.sample === undefined ? chosen : sampled(chosen, Number(values.sample), Number(values.seed))
 const tests = testFiles().filter(file => values.tests?.some(part => file.includes(part)) ?? true)
-const run = new Run(mutants, tests)
+const run = new Run(mutants, tests, Number(values.effort))
 try {
   const settled = await run.all()
   const results = resultsOf(mutants, settled, run.lines())

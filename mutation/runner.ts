@@ -1,4 +1,4 @@
-/** Runs each test once as it is, and then once more against each mutant that it comes by. */
+/** Runs each test once as it is, and then each mutant against the tests that come by it. */
 import { appendFileSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import fc from 'fast-check'
@@ -65,15 +65,30 @@ const mixing = 0x9e3779b1
 
 type Hook = (...args: unknown[]) => unknown
 
+/** A test that can be run again and again, and what is known of it. */
+interface Candidate {
+  readonly test: RunnerTestCase
+  readonly ids: ReadonlySet<number>
+  /** Milliseconds, as it is. */
+  readonly ms: number
+  /** How often it asks which mutant holds. */
+  readonly usual: number
+  kills: number
+  runs: number
+}
+
+/** What a test is worth: mutants that it kills, in a millisecond. */
+const worth = ({ kills, runs, ms }: Candidate) => (kills + 0.5) / (runs + 5) / (ms + 0.1)
+
 export default class MutationRunner extends TestRunner {
-  #isSpoiled = false
+  #candidates: Candidate[] = []
 
   async runTask(test: RunnerTestCase): Promise<void> {
     if (plan.active !== undefined) {
       await TestRunner.getTestFn(test)()
       return
     }
-    const file = relative(root, test.file.filepath)
+    const file = fileOf(test)
     const outside = takeHits().filter(id => wanted.has(id))
     if (isFirst && outside.length > 0) tell({ kind: 'outside', file, ids: outside })
     calls = 0
@@ -83,62 +98,77 @@ export default class MutationRunner extends TestRunner {
     const usual = calls
     const ids = takeHits().filter(id => wanted.has(id))
     if (isFirst) tell({ kind: 'test', file, test: test.id, ms, ids })
-    if (this.#isSpoiled || !only.has(test.id)) return
-    refresh()
-    // In no order of places, so that a few that live side by side do not stand for all.
-    const left = ids.filter(id => !settled.has(id)).sort((a, b) => Math.imul(a, mixing) - Math.imul(b, mixing))
-    await this.#against(test, { file, left, ms, usual })
+    if (!only.has(test.id)) return
+    const candidate = { test, ids: new Set(ids), ms, usual, kills: 0, runs: 0 }
+    const hasSetup = suitesOf(test).some(suite => TestRunner.getSuiteHooks(suite).beforeAll.length > 0)
+    // What was set up for some tests is gone after the last of them.
+    if (hasSetup) await this.#play([candidate], file, test)
+    else this.#candidates.push(candidate)
   }
 
-  /** @param usual how often the test asks which mutant holds */
-  async #against(
-    test: RunnerTestCase,
-    { file, left, ms, usual }: { file: string; left: readonly number[]; ms: number; usual: number },
-  ): Promise<void> {
+  override async onAfterRunSuite(suite: RunnerTestSuite): Promise<void> {
+    await super.onAfterRunSuite(suite)
+    if (!('filepath' in suite) || this.#candidates.length === 0) return
+    const candidates = this.#candidates.splice(0)
+    await this.#play(candidates, fileOf(candidates[0]!.test), undefined)
+  }
+
+  /** Each mutant against the tests that come by it, those first that have killed most in their time. */
+  async #play(all: readonly Candidate[], file: string, within: RunnerTestCase | undefined): Promise<void> {
+    refresh()
     isRecording = false
     limit = Number.POSITIVE_INFINITY
-    await this.#after(test)
+    if (within !== undefined) await this.#after(within)
     try {
-      if ((await this.#passes(test, 60_000)) !== true) {
-        tell({ kind: 'again', file, ids: left })
-        tell({ kind: 'done', test: test.id })
-        return
+      const candidates: Candidate[] = []
+      for (const candidate of all) {
+        if ((await this.#passes(candidate.test, 60_000)) === true) candidates.push(candidate)
+        else tell({ kind: 'again', file, ids: [...candidate.ids].filter(id => !settled.has(id)) })
       }
-      let patience = plan.patience ?? Number.POSITIVE_INFINITY
+      // In no order of places, so that what is learned of the tests is of use for any.
+      const left = [...new Set(candidates.flatMap(({ ids }) => [...ids]))]
+        .filter(id => !settled.has(id))
+        .sort((a, b) => Math.imul(a, mixing) - Math.imul(b, mixing))
       for (const [i, id] of left.entries()) {
         if (i % 16 === 0) refresh()
         if (settled.has(id)) continue
-        if (patience === 0) return
-        const most = 2000 + ms * 10
-        mark(id, 2 * most)
-        active = id
-        calls = 0
-        limit = usual * 20 + 100_000
-        const passes = await this.#passes(test, most)
-        active = 0
-        limit = Number.POSITIVE_INFINITY
-        if (passes === true) {
-          patience--
-          continue
-        }
-        patience = plan.patience ?? patience
-        mark(0, 60_000)
-        if ((await this.#passes(test, 60_000)) !== true) {
-          this.#isSpoiled = true
-          tell({ kind: 'again', file, ids: [id] })
+        let effort = 0
+        for (const candidate of candidates.filter(({ ids }) => ids.has(id)).sort((a, b) => worth(b) - worth(a))) {
+          if (effort > plan.effort!) break
+          effort += candidate.ms
+          const passes = await this.#against(candidate, id)
+          candidate.runs++
+          if (passes === true) continue
+          if ((await this.#passes(candidate.test, 60_000)) !== true) {
+            tell({ kind: 'again', file, ids: left.filter(other => !settled.has(other)) })
+            return
+          }
+          candidate.kills++
           settled.add(id)
-          return
+          tell({ kind: passes === 'late' ? 'timeout' : 'killed', id, by: `${file}: ${candidate.test.name}` })
+          break
         }
-        settled.add(id)
-        tell({ kind: passes === 'late' ? 'timeout' : 'killed', id, by: `${file}: ${test.name}` })
       }
-      tell({ kind: 'done', test: test.id })
+      for (const { test } of all) tell({ kind: 'done', test: test.id })
     } finally {
       mark(0, 600_000)
-      await this.#before(test)
+      if (within !== undefined) await this.#before(within)
       isRecording = true
       hits.fill(0)
     }
+  }
+
+  async #against({ test, ms, usual }: Candidate, id: number): Promise<true | 'fails' | 'late'> {
+    const most = 2000 + ms * 10
+    mark(id, 2 * most)
+    active = id
+    calls = 0
+    limit = usual * 20 + 100_000
+    const passes = await this.#passes(test, most)
+    active = 0
+    limit = Number.POSITIVE_INFINITY
+    mark(0, 120_000)
+    return passes
   }
 
   async #passes(test: RunnerTestCase, most: number): Promise<true | 'fails' | 'late'> {
@@ -180,6 +210,8 @@ export default class MutationRunner extends TestRunner {
     test.promises?.splice(0)
   }
 }
+
+const fileOf = (test: RunnerTestCase) => relative(root, test.file.filepath)
 
 /** The suites around a test, from the outermost inwards. */
 function suitesOf(test: RunnerTestCase): RunnerTestSuite[] {
