@@ -1,11 +1,12 @@
 /**
  * `npm run mutation`: takes small pieces out of src/core and src/verify, one at a time, and looks whether a test fails.
  *
- *     npm run mutation -- [--files core/tree] [--tests core/] [--sample 200] [--seed 7] [--effort 2000] [--write]
+ *     npm run mutation -- [--files core/tree] [--tests core/] [--sample 200] [--seed 7] [--effort 2000] [--write | --page]
  *
  * Each test runs once as it is, which tells what it executes. Then each mutant meets the tests that come by it: fast ones
  * before slow ones, and those that have killed most in their time before the others. What happens before tests begin, or in a test that cannot be repeated, is asked
- * anew in a process for each mutant. A run of everything takes about an hour; with `--write` it becomes docs/mutation.md.
+ * anew in a process for each mutant. A run of everything takes about an hour; with `--write` it becomes docs/mutation.md, which
+ * `--page` writes anew from what is known, with the reasons of survivors.ts.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import {
@@ -184,17 +185,23 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     effort: { type: 'string', default: '2000' },
     write: { type: 'boolean', default: false },
+    page: { type: 'boolean', default: false },
   },
 })
-const chosen = allMutants().filter(({ file }) => values.files?.some(part => file.includes(part)) ?? true)
-const mutants = values.sample === undefined ? chosen : sampled(chosen, Number(values.sample), Number(values.seed))
-const tests = testFiles().filter(file => values.tests?.some(part => file.includes(part)) ?? true)
-const run = new Run(mutants, tests, Number(values.effort))
-try {
-  const settled = await run.all()
-  const results = resultsOf(mutants, settled, run.lines())
-  printResults(results)
-  if (values.write) keepResults(results)
-} finally {
-  run.dispose()
+if (values.page) keepResults(new Map())
+else await runAll()
+
+async function runAll(): Promise<void> {
+  const chosen = allMutants().filter(({ file }) => values.files?.some(part => file.includes(part)) ?? true)
+  const mutants = values.sample === undefined ? chosen : sampled(chosen, Number(values.sample), Number(values.seed))
+  const tests = testFiles().filter(file => values.tests?.some(part => file.includes(part)) ?? true)
+  const run = new Run(mutants, tests, Number(values.effort))
+  try {
+    const settled = await run.all()
+    const results = resultsOf(chosen, mutants, settled, run.lines())
+    printResults(results)
+    if (values.write) keepResults(results)
+  } finally {
+    run.dispose()
+  }
 }

@@ -9,6 +9,8 @@ import { reasonFor } from './survivors.ts'
 type Living = Pick<Mutant, 'file' | 'line' | 'source' | 'from' | 'to'>
 
 interface FileResult {
+  /** Mutants that there are, of which some may have been chosen. */
+  readonly all: number
   readonly mutants: number
   readonly killed: number
   /** Of those killed, the ones that did not come to an end. */
@@ -19,6 +21,7 @@ interface FileResult {
 }
 
 interface Totals {
+  readonly all: number
   readonly mutants: number
   readonly killed: number
   readonly survived: number
@@ -33,6 +36,7 @@ const resultFile = join(root, 'mutation/result.json')
 
 /** @returns what came of each file that was mutated */
 export function resultsOf(
+  all: readonly Mutant[],
   mutants: readonly Mutant[],
   settled: ReadonlyMap<number, Line>,
   lines: readonly Line[],
@@ -42,6 +46,7 @@ export function resultsOf(
   for (const [file, own] of Map.groupBy(mutants, mutant => mutant.file)) {
     const living = own.filter(({ id }) => !settled.has(id))
     results.set(file, {
+      all: all.filter(mutant => mutant.file === file).length,
       mutants: own.length,
       killed: own.length - living.length,
       byTime: own.filter(({ id }) => settled.get(id)?.kind === 'timeout').length,
@@ -68,7 +73,7 @@ export function printResults(results: ReadonlyMap<string, FileResult>): void {
   )
 }
 
-/** Writes mutation/result.json and docs/mutation.md. */
+/** Writes mutation/result.json and docs/mutation.md, with what is new and what was known before. */
 export function keepResults(results: ReadonlyMap<string, FileResult>): void {
   const before = existsSync(resultFile) ? JSON.parse(readFileSync(resultFile, 'utf8')) : { files: {} }
   const files: Record<string, FileResult> = { ...before.files, ...Object.fromEntries(results) }
@@ -83,6 +88,7 @@ function totalsOf(files: readonly FileResult[]): Totals {
   const killed = sum(file => file.killed)
   const survived = sum(file => file.survived.length)
   return {
+    all: sum(file => file.all),
     mutants: sum(file => file.mutants),
     killed,
     survived,

@@ -38,7 +38,11 @@ export class Pace {
       const left = until - performance.now()
       if (at === 0n || behind <= mayBeBehind || behind > isBuilding || left <= 0) return
       const { async, value } = Atomics.waitAsync(this.#reached, 0, at, left)
-      if (async && (await value) === 'timed-out') return
+      // By itself this wait does not keep a process alive: one without threads would end in the middle of an append.
+      const alive = setTimeout(() => {}, 2 * maxHeldMs)
+      const isOver = async && (await value) === 'timed-out'
+      clearTimeout(alive)
+      if (isOver) return
     }
   }
 }

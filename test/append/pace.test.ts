@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { Pace } from '../../src/append/pace.ts'
 
@@ -36,4 +38,15 @@ it('nobody waits for long for an index that stands still', async () => {
   const ms = await waits(pace, 50_000)
   expect(ms).toBeGreaterThan(100)
   expect(ms).toBeLessThan(2000)
+})
+
+it('a process that has nothing else to do does not end while it waits', async () => {
+  const pace = JSON.stringify(new URL('../../src/append/pace.ts', import.meta.url).href)
+  const program = `import { Pace } from ${pace}
+    const pace = new Pace()
+    pace.reached(1000)
+    await pace.hold(50_000)
+    console.log('went on')`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program])
+  expect(stdout).toBe('went on\n')
 })
