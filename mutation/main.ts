@@ -91,7 +91,8 @@ class Run {
   async #upTo(some: readonly TestLine[]): Promise<void> {
     for (let attempt = 0; attempt < 12; attempt++) {
       const done = new Set(this.lines().flatMap(line => (line.kind === 'done' ? [line.test] : [])))
-      const left = new Set(this.#left())
+      const aside = this.lines().flatMap(line => (line.kind === 'again' ? line.ids : []))
+      const left = new Set(this.#left()).difference(new Set(aside))
       const open = some.filter(({ test, ids }) => !done.has(test) && ids.some(id => left.has(id)))
       if (open.length === 0) return
       const only = open.map(({ test }) => test)

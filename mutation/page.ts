@@ -103,12 +103,12 @@ function scoreOf(killed: number, survived: number): number {
 }
 
 function pageOf(
-  { mutants, killed, survived, explained, uncovered, score }: Totals,
+  { all, mutants, killed, survived, explained, uncovered, score }: Totals,
   files: Record<string, FileResult>,
 ): string {
   const rows = Object.entries(files).map(
     ([file, of]) =>
-      `| \`${file}\` | ${of.mutants} | ${of.killed} | ${of.byTime} | ${of.survived.length} | ${of.uncovered.length} | ${scoreOf(of.killed, of.survived.length)} % |`,
+      `| \`${file}\` | ${of.mutants === of.all ? of.all : `${of.mutants} of ${of.all}`} | ${of.killed} | ${of.byTime} | ${of.survived.length} | ${of.uncovered.length} | ${scoreOf(of.killed, of.survived.length)} % |`,
   )
   const sections = Object.entries(files)
     .map(([file, of]) => sectionOf(file, of))
@@ -120,8 +120,9 @@ What would the tests say if a line of the code were wrong? Small changes are mad
 time: a condition that always or never holds, a comparison off by one, a call or a statement that is left out, another
 constant, an empty text. A test must fail for each. Texts for people are left as they are.
 
-**${mutants} mutants: ${killed} killed, ${survived} survived, ${uncovered} in places that these tests do not come by. Of what is
-executed, ${score} % is killed; ${explained} of the ${survived} survivors are explained below.**
+**${mutants} mutants were played, of ${all} that there are: ${killed} killed, ${survived} survived, ${uncovered} in places that these tests do not come by. Of what is
+executed, ${score} % is killed; ${explained} of the ${survived} survivors are explained below.** Where not all of a file were played, they were
+chosen by chance.
 
 \`npm run mutation\` says what is tried and which tests are asked; with \`--files core/tree --write\` it renews this page for one file.
 

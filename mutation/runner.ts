@@ -53,7 +53,10 @@ function refresh(): void {
   const { size } = statSync(results)
   if (size === read) return
   read = size
-  for (const line of linesOf(results)) if (line.kind === 'killed' || line.kind === 'timeout') settled.add(line.id)
+  for (const line of linesOf(results)) {
+    if (line.kind === 'killed' || line.kind === 'timeout') settled.add(line.id)
+    if (line.kind === 'again') for (const id of line.ids) settled.add(id)
+  }
 }
 
 function mark(id: number, ms: number): void {
@@ -121,9 +124,10 @@ export default class MutationRunner extends TestRunner {
     if (within !== undefined) await this.#after(within)
     try {
       const candidates: Candidate[] = []
+      const aside: number[] = []
       for (const candidate of all) {
         if ((await this.#passes(candidate.test, 60_000)) === true) candidates.push(candidate)
-        else tell({ kind: 'again', file, ids: [...candidate.ids].filter(id => !settled.has(id)) })
+        else aside.push(...candidate.ids)
       }
       // In no order of places, so that what is learned of the tests is of use for any.
       const left = [...new Set(candidates.flatMap(({ ids }) => [...ids]))]
@@ -140,7 +144,8 @@ export default class MutationRunner extends TestRunner {
           candidate.runs++
           if (passes === true) continue
           if ((await this.#passes(candidate.test, 60_000)) !== true) {
-            tell({ kind: 'again', file, ids: left.filter(other => !settled.has(other)) })
+            // The next process goes on without it.
+            tell({ kind: 'again', file, ids: [id] })
             return
           }
           candidate.kills++
@@ -150,6 +155,8 @@ export default class MutationRunner extends TestRunner {
         }
       }
       for (const { test } of all) tell({ kind: 'done', test: test.id })
+      const open = [...new Set(aside)].filter(id => !settled.has(id))
+      if (open.length > 0) tell({ kind: 'again', file, ids: open })
     } finally {
       mark(0, 600_000)
       if (within !== undefined) await this.#before(within)
