@@ -13,6 +13,8 @@ const maxHeldMs = 250
 
 export class Pace {
   readonly #reached: BigInt64Array
+  /** Where the index stood when a commit was last held back for nothing: until it moves, none is again. */
+  #stoodAt = -1n
 
   /** @param shared 8 bytes, in both threads */
   constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(8)) {
@@ -35,14 +37,17 @@ export class Pace {
     for (;;) {
       const at = Atomics.load(this.#reached, 0)
       const behind = size - Number(at)
+      if (at === 0n || at === this.#stoodAt || behind <= mayBeBehind || behind > isBuilding) return
       const left = until - performance.now()
-      if (at === 0n || behind <= mayBeBehind || behind > isBuilding || left <= 0) return
+      if (left <= 0) return
       const { async, value } = Atomics.waitAsync(this.#reached, 0, at, left)
       // By itself this wait does not keep a process alive: one without threads would end in the middle of an append.
       const alive = setTimeout(() => {}, 2 * maxHeldMs)
       const isOver = async && (await value) === 'timed-out'
       clearTimeout(alive)
-      if (isOver) return
+      if (!isOver) continue
+      this.#stoodAt = at
+      return
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Holds an index against its log, both ways: what a person changed in the index file is found here. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Finding, finding } from '../core/finding.ts'
 import type { Connection } from '../store/sqlite-file.ts'
 import type { LogSource, StoredEntry } from '../store/store.ts'
@@ -59,6 +60,8 @@ export async function* checkIndex(db: Connection, log: LogSource): AsyncIterable
         yield* compare(at, end, batch)
         at = end
         batch = []
+        // So that whoever shares the thread comes in between.
+        await nextTurn()
       }
       batch.push(stored)
     }

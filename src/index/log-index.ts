@@ -7,6 +7,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { existsSync, linkSync, rmSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Actor, Kind, Outcome, SecurityLevel } from '../core/entry.ts'
 import { AuditError } from '../core/errors.ts'
 import type { CompiledFilter } from '../core/filter.ts'
@@ -388,6 +389,8 @@ export class LogIndex {
       if (first?.removal !== undefined && !this.#isLetGo(first.seq)) return await this.#letGo(first)
       if (!this.#write(batch)) return false
       this.#options.onAdvance?.(batch.end)
+      // Where much is new, what can be answered without the index comes in between.
+      if (batch.end < target) await nextTurn()
     }
     return true
   }

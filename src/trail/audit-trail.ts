@@ -3,6 +3,7 @@
  *
  * Every answer is as of the head at the time of asking, so that every acknowledged entry is seen.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AuditError } from '../core/errors.ts'
 import type { CompiledFilter } from '../core/filter.ts'
 import type { DisclosureTriple } from '../core/sealed.ts'
@@ -58,6 +59,8 @@ export class AuditTrail {
   readonly #onUnreadable: NonNullable<AuditTrailOptions['onUnreadable']>
   readonly #onRead: NonNullable<AuditTrailOptions['onRead']>
   readonly #aggregates: Aggregates
+  /** Entries, since others of this thread were last let in. */
+  #looked = 0
 
   constructor(log: LogSource, index: LogIndex, options: AuditTrailOptions = {}) {
     this.#log = log
@@ -181,6 +184,7 @@ export class AuditTrail {
       let to = from
       while (i < ordered.length && ordered[i]! - to <= nearby) to = ordered[i++]!
       for await (const some of this.#log.entries(from, to + 1)) {
+        await this.#letOthersIn(some.length)
         for (const stored of some) {
           if (!wanted.delete(stored.seq) || !mayMatch(stored)) continue
           const { view, problem } = openEntry(stored)
@@ -191,6 +195,14 @@ export class AuditTrail {
     }
     for (const seq of wanted) await this.#onUnreadable(seq, 'it is not in the log')
     return seqs.flatMap(seq => opened.get(seq) ?? [])
+  }
+
+  /** A search that looks through much of the log does not hold its thread meanwhile. */
+  async #letOthersIn(looked: number): Promise<void> {
+    this.#looked += looked
+    if (this.#looked < stretch) return
+    this.#looked = 0
+    await nextTurn()
   }
 
   async #stored(seqOrId: number | string): Promise<StoredEntry | undefined> {

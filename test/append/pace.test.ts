@@ -40,6 +40,15 @@ it('nobody waits for long for an index that stands still', async () => {
   expect(ms).toBeLessThan(2000)
 })
 
+it('an index that stood still while a commit was held back holds back no other, until it moves', async () => {
+  const pace = new Pace()
+  pace.reached(1000)
+  await pace.hold(50_000)
+  expect(await waits(pace, 50_001)).toBeLessThan(100)
+  pace.reached(2000)
+  expect(await waits(pace, 50_002)).toBeGreaterThan(100)
+})
+
 it('a process that has nothing else to do does not end while it waits', async () => {
   const pace = JSON.stringify(new URL('../../src/append/pace.ts', import.meta.url).href)
   const program = `import { Pace } from ${pace}
