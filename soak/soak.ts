@@ -54,7 +54,7 @@ const sampleMs = 2000
 const subjects = 25
 const workers = 2
 /** Checkpoints that each new one is proved to continue: the newest, and as many at random. */
-const newest = 20
+const newest = 8
 /** What a caller may be told while the log is frozen, crowded or being restarted. */
 const passing: ReadonlySet<string> = new Set(['frozen', 'busy', 'closed'])
 

@@ -109,9 +109,6 @@ export interface OpenIntent extends EntryRow {
 /** Entries in one transaction, as many as a commit of the log has at most: about 20 ms of the write lock. */
 const batchSize = 1024
 
-/** How often the index is held against the log, where the log lets go of something each time. */
-const mostChecks = 10
-
 interface Batch {
   /** Everything from here to `end` was looked for. */
   readonly start: number
@@ -275,19 +272,12 @@ export class LogIndex {
    * Holds every row of the index against the log, both ways, and gives a finding for whatever differs: for
    * `verify --deep`.
    *
-   * Looks at the state in which the index is when asked, caught up; other processes may go on meanwhile. What the log let
-   * go of while it was looked at stands in that state still: then it is looked at again.
+   * Looks at the state in which the index is when asked, caught up; other processes may go on meanwhile.
    */
   async *check(): AsyncIterable<Finding> {
     if (!existsSync(this.#file)) await this.#inTurn(async () => this.#replace('it was not there'))
-    for (let tries = 1; ; tries++) {
-      await this.catchUp()
-      const { size } = this
-      const findings = await this.#compared()
-      if (findings.length > 0 && tries < mostChecks && (await this.#hasLetGoSince(size))) continue
-      yield* findings
-      return
-    }
+    await this.catchUp()
+    yield* await this.#compared()
   }
 
   async #compared(): Promise<Finding[]> {
@@ -305,14 +295,6 @@ export class LogIndex {
     } finally {
       db.close()
     }
-  }
-
-  /** Whether an entry from this number on declares that something is gone. */
-  async #hasLetGoSince(size: number): Promise<boolean> {
-    for await (const some of this.#settled.entries(size, (await this.#settled.head())?.size ?? 0)) {
-      if (some.some(stored => factsOf(stored).removal !== undefined)) return true
-    }
-    return false
   }
 
   get #settled(): LogSource {

@@ -8,7 +8,7 @@
  */
 import type { Leaf } from '../core/entry.ts'
 import { hashLength, leafHashHex, writeHashHex } from '../core/hash.ts'
-import { parseLeaf } from '../core/leaf.ts'
+import { glanceAtLeaf, glanceOf, type LeafGlance, parseLeaf } from '../core/leaf.ts'
 import type { Range } from '../core/ranges.ts'
 import { tileWidth } from '../core/tile.ts'
 import { type Micros, parseTime } from '../core/time.ts'
@@ -56,7 +56,8 @@ export function examine(
   let lastTime: Micros = 0
   for (let i = 0; i < count; i++) {
     const { seq, leaf: bytes, content } = entries[i]!
-    const { leaf } = parseLeaf(bytes)
+    const whole = leaves && parseLeaf(bytes).leaf
+    const leaf = whole === undefined ? glanceAtLeaf(bytes) : glanceOf(whole)
     if (leaf === undefined || seq !== from + i || leaf.seq !== seq) return undefined
     if (i === 0) link = leaf.previousHash
     else if (leaf.previousHash !== before) return undefined
@@ -68,15 +69,16 @@ export function examine(
     if (content.length === 0) empty++
     if (content.length === 0 && leaf.sealed !== undefined) gone.push(seq)
     else if (!areOpened(leaf.sealed, content) || (deep && !areSpelled(content))) return undefined
-    if (leaf.kind !== 'event' || leaf.intent !== undefined) notable.push(notableOf(leaf))
-    leaves?.push(leaf)
+    if (leaf.kind !== 'event' || leaf.intent !== undefined) notable.push(notableOf(leaf, bytes))
+    if (whole !== undefined) leaves?.push(whole)
   }
   return { link, hashes, times, notable, empty, gone }
 }
 
-function notableOf({ seq, id, time, kind, operation, intent, attributes }: Leaf): Notable {
+function notableOf({ seq, id, time, kind, operation, intent }: LeafGlance, bytes: Uint8Array): Notable {
   const brief = intent === undefined ? { seq, id, time, kind, operation } : { seq, id, time, kind, operation, intent }
-  return kind === 'control' && attributes !== undefined ? { ...brief, attributes } : brief
+  const attributes = kind === 'control' ? parseLeaf(bytes).leaf?.attributes : undefined
+  return attributes === undefined ? brief : { ...brief, attributes }
 }
 
 /** The entries `from ≤ seq < to` in parts that do not go over the border of a tile. */

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { utf8 } from '../../src/core/bytes.ts'
 import { captureEntry, maxLeafBytes } from '../../src/core/capture.ts'
+import type { Leaf } from '../../src/core/entry.ts'
 import { canonicalize } from '../../src/core/json.ts'
-import { judgeLeaf, leafText, parseLeaf } from '../../src/core/leaf.ts'
+import { glanceAtLeaf, judgeLeaf, leafText, parseLeaf } from '../../src/core/leaf.ts'
 import { Random, seedOf } from '../support/random.ts'
 
 const id = '019ab12c-3d4e-7f60-8abc-def012345678'
@@ -320,6 +321,11 @@ describe('the short way through a leaf', () => {
       : text.slice(0, to) + piece + text.slice(random.chance(0.5) ? to : to + piece.length)
   }
 
+  /** What a glance at a leaf shall see. */
+  function seenOf({ seq, id, time, kind, operation, intent, previousHash, sealed }: Leaf) {
+    return { seq, id, time, kind, operation, intent, previousHash, sealed: sealed && canonicalize(sealed) }
+  }
+
   it('leads where the long one does, for whatever text', () => {
     const random = new Random(seedOf('leaf'))
     let read = 0
@@ -331,6 +337,7 @@ describe('the short way through a leaf', () => {
       const short = parseLeaf(utf8(given))
       const long = judgeLeaf(given)
       expect(short, given).toEqual(long)
+      expect(glanceAtLeaf(utf8(given)), given).toEqual(long.leaf && seenOf(long.leaf))
       // In the order of the text too.
       if (short.leaf !== undefined) expect(canonicalize(short.leaf)).toBe(given)
       if (short.leaf !== undefined) expect(JSON.stringify(short.leaf)).toBe(JSON.stringify(long.leaf))

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { loadPublicKeys, loadStorageKey } from '../../src/append/keys.ts'
 import { Tamper } from '../../src/attack/tamper.ts'
 import type { VerificationReport } from '../../src/core/finding.ts'
-import { parseLeaf } from '../../src/core/leaf.ts'
+import { glanceOf, parseLeaf } from '../../src/core/leaf.ts'
 import { parseSealKey } from '../../src/core/seal.ts'
 import { formatContent, parseContent } from '../../src/core/sealed.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
@@ -36,7 +36,7 @@ afterAll(() => {
 function inAnotherOrder(log: LogReader): LogReader {
   const turned = (entry: StoredEntry): StoredEntry => {
     const { leaf } = parseLeaf(entry.leaf)
-    if (leaf === undefined || !areOpened(leaf.sealed, entry.content)) return entry
+    if (leaf === undefined || !areOpened(glanceOf(leaf).sealed, entry.content)) return entry
     return { ...entry, content: formatContent(parseContent(entry.content).reverse()) }
   }
   return new Proxy(log, {
