@@ -15,7 +15,7 @@ import { removedFrom } from './retention.ts'
 import type { ErasureSettings } from './settings.ts'
 
 export interface ErasureParts {
-  readonly reader: Pick<Reader, 'query' | 'list' | 'catchUp'>
+  readonly reader: Pick<Reader, 'query' | 'list' | 'size' | 'catchUp'>
   readonly remove: (request: RemovalRequest) => Promise<Receipt>
   /** The keys of the subjects, where they have some. */
   readonly keys?: ErasableKeys | undefined
@@ -52,7 +52,7 @@ const maxRanges = 1500
 const page = 4096
 
 /**
- * Erases what the log holds of a person.
+ * Erases what the log holds of a person: whatever stands before the first entry that declares it.
  *
  * @throws AuditError as the log says; what went before stays gone, on record
  * @example await eraseSubject({ reader, remove, newId }, { subject: 'user:u1' }, defaultErasureSettings)
@@ -68,18 +68,19 @@ export async function eraseSubject(
   const retired = dryRun ? [] : (keys?.retire(subject) ?? [])
   const declaredBy: number[] = []
   let entries = 0
-  for (;;) {
-    const about = await aboutSubject(reader, subject, settings, signal)
-    // Whoever asks for their own erasure stands in its receipts.
-    const { due, held } = await stillThere(
-      reader,
-      about.filter(seq => !declaredBy.includes(seq)),
-    )
+  let held = 0
+  for (let from = 0; ; ) {
+    const size = await reader.size()
+    // What is written behind the first declaration is not waited for: there may be no end to it.
+    const about = await aboutSubject(reader, subject, settings, [from, declaredBy[0] ?? Infinity], signal)
+    from = size
+    const { due, held: more } = await stillThere(reader, about)
+    held += more
     // A key that goes is declared, even where there is nothing else to declare.
     const isKeyDue = retired.length > 0 && held === 0 && declaredBy.length === 0
     if (dryRun) return { dryRun, erasure, entries: countIn(due), held, declaredBy, keysDestroyed: [] }
     if (due.length === 0 && !isKeyDue) {
-      // Each commit waited for those before it, so nothing that was under way with the old key is left out.
+      // Each commit waited for those before it: what was under way with the old key stands before the declaration.
       const keysDestroyed = held === 0 ? retired : []
       if (keysDestroyed.length > 0) keys?.destroy(subject)
       if (declaredBy.length > 0) await reader.catchUp()
@@ -100,17 +101,22 @@ export async function eraseSubject(
   }
 }
 
-/** The numbers of the entries that are about someone, in order. */
+/** The numbers of the entries with `from ≤ seq < to` that are about someone, in order. */
 async function aboutSubject(
   reader: ErasureParts['reader'],
   subject: string,
   { subjectPaths }: ErasureSettings,
+  [from, to]: Range,
   signal: AbortSignal | undefined,
 ): Promise<number[]> {
   const id = subject.slice(subject.indexOf(':') + 1)
+  const among = [{ field: 'seq', op: 'gte', value: from } as const, { field: 'seq', op: 'lt', value: to } as const]
+  const where = to === Infinity ? among.slice(0, 1) : among
   const filters: EntryFilter[] = [
-    { actor: subject },
-    ...subjectPaths.map(field => ({ where: [{ field, op: 'in', value: [...new Set([subject, id])] }] }) as const),
+    { actor: subject, where },
+    ...subjectPaths.map(
+      field => ({ where: [...where, { field, op: 'in', value: [...new Set([subject, id])] }] }) as const,
+    ),
   ]
   const found = new Set<number>()
   for (const filter of filters) {

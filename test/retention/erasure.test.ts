@@ -99,6 +99,24 @@ for (const [name, options] of [
       expect(await log.log.verify({ deep: true })).toMatchObject({ valid: true, findings: [] })
     })
 
+    it('comes to an end while more is written about the person all the time: what it declares is gone, up to there', async () => {
+      log = await makeAgingLog(options)
+      await fill(30)
+      let isOver = false
+      const writing = (async () => {
+        while (!isOver) await fill(3)
+      })()
+      const { declaredBy } = await erase({ subject: 'ada' })
+      isOver = true
+      await writing
+      const left: number[] = []
+      for await (const { seq, userContext } of log.log.query({ operation: 'remember' }, { order: 'asc' })) {
+        if ((userContext as { secret?: string }).secret?.startsWith('ada')) left.push(seq)
+      }
+      expect(left.filter(seq => seq < declaredBy[0]!)).toEqual([])
+      expect(await log.log.verify({ deep: true })).toMatchObject({ valid: true, findings: [] })
+    })
+
     it('goes on with what was written while it ran, and after it', async () => {
       log = await makeAgingLog(options)
       await fill(30)
