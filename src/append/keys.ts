@@ -23,6 +23,7 @@ import { evolve, formatSealKey, parseSealKey, type SealKey } from '../core/seal.
 import type { Micros } from '../core/time.ts'
 import { formatVkey, parseVkey } from '../core/vkey.ts'
 import { forgetPrivateFile, makeFolder, readPrivateFile, writePrivateFile } from './private-file.ts'
+import { lockRotation } from './rotation-lock.ts'
 
 /** The public half: enough to check everything that a signature says. */
 export interface PublicKeys {
@@ -162,6 +163,7 @@ function storageCheck(key: Uint8Array): string {
  */
 export function loadKeys(folder: string): LogKeys {
   let signing = loadSigning(folder)
+  finishCutOffRotation(folder)
   const now = () => {
     if (haveKeys(folder) && publicText(folder) !== signing.text) signing = loadSigning(folder)
     return signing
@@ -190,8 +192,20 @@ interface Signing {
   signers(seconds: number): readonly Signer[]
 }
 
+/** How often the files are read when they do not fit each other: another process may be replacing them. */
+const mostTries = 8
+
 function loadSigning(folder: string): Signing {
-  const text = publicText(folder)
+  for (let tries = 1; ; tries++) {
+    try {
+      return signingIn(publicText(folder), folder)
+    } catch (error) {
+      if (tries >= mostTries) throw error
+    }
+  }
+}
+
+function signingIn(text: string, folder: string): Signing {
   const known = publicKeysIn(text, folder)
   const ed25519 = signingKey(folder, 'ed25519', known)
   const mldsa44 = signingKey(folder, 'mldsa44', known)
@@ -206,23 +220,39 @@ function loadSigning(folder: string): Signing {
   }
 }
 
-/** The private half of the generation that signs now. A rotation that was cut off after it was on record is finished. */
+/** The private half of the generation that signs now. It is still the next one while a rotation comes to its end. */
 function signingKey(folder: string, kind: keyof Vkeys, { origin, vkeys }: PublicKeys): KeyObject {
   const isRight = (key: KeyObject) => vkeyOf(origin, kind, createPublicKey(key)) === vkeys[kind]
   const key = privateKey(folder, `${kind}.pem`)
   if (isRight(key)) return key
   if (existsSync(join(folder, `${kind}.next.pem`))) {
     const next = privateKey(folder, `${kind}.next.pem`)
-    if (isRight(next)) {
-      takeNext(folder, kind)
-      return next
-    }
+    if (isRight(next)) return next
   }
   throw new AuditError('bad_key', `the signing keys in ${folder} do not belong to its log.vkeys`)
 }
 
-/** Makes the signing keys that are to follow, and gives their public halves. They sign nothing yet. */
+/** A rotation that was cut off after it was on record is finished; one that another process is at is not disturbed. */
+function finishCutOffRotation(folder: string): void {
+  if (!signingKinds.some(kind => existsSync(join(folder, `${kind}.next.pem`)))) return
+  try {
+    const unlock = lockRotation(folder)
+    try {
+      takeNextKeys(folder)
+    } finally {
+      unlock()
+    }
+  } catch {
+    // The next keys sign from where they are, and whoever comes next tries again.
+  }
+}
+
+/**
+ * Makes the signing keys that are to follow, and gives their public halves. They sign nothing yet. Under the lock of the
+ * rotation.
+ */
 export function makeNextKeys(folder: string): Vkeys {
+  takeNextKeys(folder)
   const { origin } = loadPublicKeys(folder)
   const ed25519 = generateKeyPairSync('ed25519')
   const mldsa44 = generateKeyPairSync('ml-dsa-44')
@@ -238,13 +268,23 @@ export function makeNextKeys(folder: string): Vkeys {
 export function switchToNextKeys(folder: string, { ed25519, mldsa44 }: Vkeys): void {
   writePrivateFile(join(folder, 'log.vkeys'), `${publicText(folder).trimEnd()}\n${ed25519}\n${mldsa44}\n`)
   // A crash before the next line leaves keys of two generations; whoever loads them goes on from here.
-  for (const kind of ['ed25519', 'mldsa44'] as const) takeNext(folder, kind)
+  takeNextKeys(folder)
 }
 
-function takeNext(folder: string, kind: keyof Vkeys): void {
-  const fresh = readPrivateFile(join(folder, `${kind}.next.pem`))
-  if (fresh !== undefined) writePrivateFile(join(folder, `${kind}.pem`), fresh, { forget: true })
-  rmSync(join(folder, `${kind}.next.pem`), { force: true })
+const signingKinds = ['ed25519', 'mldsa44'] as const
+
+/** Puts the next keys in the place of those before, if it is they that sign now. */
+function takeNextKeys(folder: string): void {
+  const { origin, vkeys } = loadPublicKeys(folder)
+  for (const kind of signingKinds) {
+    const file = join(folder, `${kind}.next.pem`)
+    const next = readPrivateFile(file)
+    if (next === undefined) continue
+    const isSigning = vkeyOf(origin, kind, createPublicKey(privateKey(folder, `${kind}.next.pem`))) === vkeys[kind]
+    if (!isSigning) continue
+    writePrivateFile(join(folder, `${kind}.pem`), next, { forget: true })
+    rmSync(file, { force: true })
+  }
 }
 
 /** The seal key of the newest epoch, or `undefined` where there is none. */

@@ -1,4 +1,6 @@
 /** Signing keys are replaced on record: the old ones vouch for the new, and then sign no more. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -186,4 +188,40 @@ it('a process that is slow to sign what it saw before the keys were replaced doe
   await slow.checkpoint()
   await other.close()
   expect((await check(lines())).findings).toEqual([])
+})
+
+it('keys that another process replaces at that moment can be loaded: those before, or those after', async () => {
+  const keys = log.keysFolder
+  const source = (name: string) => JSON.stringify(new URL(`../../src/append/${name}.ts`, import.meta.url).href)
+  const rotator = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '--eval',
+      `import { makeNextKeys, switchToNextKeys } from ${source('keys')}
+       import { lockRotation } from ${source('rotation-lock')}
+       const keys = ${JSON.stringify(keys)}
+       for (let i = 0; i < 40; ) {
+         let unlock
+         try {
+           unlock = lockRotation(keys)
+         } catch {
+           continue
+         }
+         switchToNextKeys(keys, makeNextKeys(keys))
+         unlock()
+         i++
+         await new Promise(resolve => setTimeout(resolve, 5))
+       }`,
+    ],
+    { stdio: 'inherit' },
+  )
+  const ended = once(rotator, 'exit')
+  const seen = new Set<string>()
+  while (rotator.exitCode === null) {
+    seen.add(loadKeys(keys).vkeys.ed25519)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  expect((await ended)[0]).toBe(0)
+  expect(seen.size).toBeGreaterThan(10)
 })
