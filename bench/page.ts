@@ -194,18 +194,18 @@ const reasons: Readonly<Record<keyof Figures, string>> = {
   loopDelayP99Ms:
     'Receipts are passed on 64 in a turn, so no turn is long; what is left are the pauses of the garbage collector, 10–20 ms each here: thousands of callers that wait are promises and closures that survive every collection, and its helper threads have to share two cores with the writer and the index. To mend: fewer objects for each waiting caller.',
   verifyVsHashing:
-    'Beside hashing, each leaf is parsed, held against its canonical spelling and linked, each commitment is compared, and the file is read, decrypted and decompressed. To mend: a parser that checks the canonical spelling while it reads, in one pass.',
+    'Beside hashing, the file is read, authenticated and decrypted (a seventh of the whole), decompressed (a seventh) and put together, each leaf is held against its canonical spelling in one pass (a sixth), and what is read is collected as garbage. In a virtual machine half of the decompression is asking the processor what it is, which zstd does for each piece and which leads out of the machine. To mend: larger blocks, at the price of reading single entries; one decompressor for many pieces, which Node does not offer.',
   verifySpeedup:
-    'The two threads share the file, the caches and the memory of one machine; what the same machine gives two threads that only hash stands beside it. The seals and the links between the halves are checked once more at their border.',
+    'The collector of V8 has threads of its own, so that a check on one thread uses a fifth of the second core already; what the same machine gives two threads that only hash stands beside it. The threads have to start and to warm up, a third of a second. To mend: less garbage.',
   proofP95Ms:
-    'Half of a proof is some 500 node hashes: the path is worked out anew inside each full tile. To mend: keep the inner nodes of the tiles above the leaves.',
+    'Most proofs take a tenth of that: the roots inside of full tiles are remembered. The first that come by a tile hash it. To mend: keep the inner nodes of tiles on the disk.',
   openMs: 'Most of it is the start of two threads and the loading of their modules, whatever the log’s length.',
   openMegabytes: 'The caches of SQLite, 8 MB a connection, fill as the log is read.',
   queryP95Ms: 'Rows of a value lie scattered over the index; each costs a page read and decrypted.',
   queryEntriesP95Ms:
     'Each entry lies in another block, of which 32 leaves and 32 contents are read, decrypted and decompressed for the one. To mend: smaller blocks, at the price of bytes on disk.',
   diskVsJson:
-    'Hashes, salts and commitments do not compress: an entry with six sealed values carries some 330 bytes of them. To mend: larger blocks, or a dictionary for the compressor.',
+    'Hashes, salts and commitments do not compress: an entry with six sealed values carries some 330 bytes of them, and the index 134. To mend: larger blocks, or a dictionary for the compressor.',
   ingestPeakMegabytes: 'Lines wait in memory faster than they are committed. To mend: fewer entries in flight.',
   ingestGrowth: 'Something is kept for each entry.',
   systemGroupVsPlainTable:
@@ -213,15 +213,17 @@ const reasons: Readonly<Record<keyof Figures, string>> = {
   systemSingleP50VsPlainTable:
     'As for the log alone; beside it, redaction lies between the call and the commit, and metrics and detection between the commit and the receipt. To mend: tell listeners after the receipt.',
   entryCheckP95Ms:
-    'Most checks take less, but what they read lies outside of the heap of V8, whose collector therefore goes over the whole heap of the reader’s thread every forty checks or so, for 2–10 ms. The work itself: the blocks of the entry and its neighbours are read and unpacked with all their contents (a quarter), two full tiles are hashed again (a fifth), and so is the edge under its seal (a seventh). To mend: unpack the one content that is asked for; remember the roots of full tiles while their bytes are the same.',
+    'The blocks of the entry and of the one before are read, decrypted and unpacked, the tree is followed to the head, and the seal and the anchor are checked; what is read lies outside of the heap of V8, whose collector goes over the whole heap now and then, for 2–10 ms. To mend: buffers that are used again.',
   chainOf100P95Ms:
-    'Four or five blocks are read and unpacked, a hundred entries checked, and then the tree is followed from the tile before to the head, and the anchor’s two signatures are checked, which is the same work each time. The collector of V8, which goes over the whole heap for what is read outside of it, adds 2–10 ms to one in ten. To mend: remember the anchor that was checked; buffers that are used again.',
+    'Four or five blocks are read and unpacked, a hundred entries checked, and the tree is followed from there to the head. The collector of V8, which goes over the whole heap for what is read outside of it, adds 2–10 ms to some. To mend: buffers that are used again.',
   detectorMicros:
-    'Whoever reports an event is given the alerts that it raised or was counted in, whole: that of a flood lists up to a thousand runs of entries, copied each time. To mend: give them when they are looked at.',
+    'Each event is held against every rule that is on, and a flood touches its alert each time. To mend: rules that say in advance which events they want.',
   detectorGrowth:
-    'Whoever reports an event is given the alerts that it raised or was counted in, whole, and that of a flood grows to a thousand runs of entries and no further. To mend: give them when they are looked at.',
-  counterNanos: 'TO BE SAID',
-  observationNanos: 'TO BE SAID',
+    'An alert of a flood lists up to a thousand runs of entries and no further; the list is made anew when something was added and somebody looks. To mend: lists that are only added to.',
+  counterNanos:
+    'A counter is found by its name, its series by the values of its labels; the system’s clock is read, the minute’s total kept, and the rate held against its threshold, each time. To mend: handles that are asked for once, and thresholds that are looked at less often.',
+  observationNanos:
+    'An observation is found by its name and put into a bucket of its minute and of its hour, with a logarithm; the system’s clock is read, and the percentile held against its threshold, each time. To mend: handles that are asked for once, and thresholds that are looked at less often.',
   reportSeconds:
     'A report verifies every entry that it counts, which is nineteen parts of its work in twenty and takes as long as full verification on one core. Two threads share it here, on two cores that are together one and a half times as fast as one. To mend: what mends full verification; more cores.',
   reportMemoryGrowth: 'Something is kept for each entry of the period.',
