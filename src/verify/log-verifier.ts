@@ -16,7 +16,7 @@ import { parseLeaf } from '../core/leaf.ts'
 import type { Verifier } from '../core/note.ts'
 import { checkConsistency, consistencyProof, tilesForConsistency } from '../core/proof.ts'
 import type { Range } from '../core/ranges.ts'
-import type { Seal, SealKey } from '../core/seal.ts'
+import type { SealKey } from '../core/seal.ts'
 import { partialWidth, tileWidth } from '../core/tile.ts'
 import { parseTime } from '../core/time.ts'
 import { RightEdge, rootAt, tilesForRoot } from '../core/tree.ts'
@@ -174,6 +174,8 @@ class Check {
       return true
     }
     await this.#rotationsBefore(from)
+    const signed = await lastUpTo(from, (after, to) => this.#log.checkpoints(after, to))
+    if (signed !== undefined) this.#signatures.signedBefore(signed)
     let edge: RightEdge
     try {
       const tiles = await readTiles(this.#log, from, edgeTiles(from))
@@ -190,7 +192,9 @@ class Check {
     const [before] = await entriesIn(this.#log, from - 1, from)
     const text = before && parseLeaf(before.leaf).leaf?.time
     const time = text === undefined ? undefined : parseTime(text)!
-    if (time !== undefined) this.#sealCheck.begin(time, await this.#lastSeal(from))
+    if (time !== undefined) {
+      this.#sealCheck.begin(time, await lastUpTo(from, (after, to) => this.#log.seals(after, to)))
+    }
     this.#walk.begin({ edge, previous: { computed: kept, kept }, time: time ?? 0 })
     return true
   }
@@ -218,16 +222,6 @@ class Check {
       named = undefined
     }
     if (named !== undefined) await nameUnder(from, await this.#rootAt(from))
-  }
-
-  /** The newest seal up to a size, looked for further and further back. */
-  async #lastSeal(size: number): Promise<Seal | undefined> {
-    let last: Seal | undefined
-    for (let span = 1024; last === undefined; span *= 8) {
-      for await (const seal of upTo(span, this.#log.seals(Math.max(0, size - span), size))) last = seal
-      if (span >= size) break
-    }
-    return last
   }
 
   /** The range to check, when that is not the log as a whole. */
@@ -336,6 +330,19 @@ class Check {
       return new Uint8Array(0)
     }
   }
+}
+
+/** The newest seal or checkpoint up to a size, looked for further and further back. */
+async function lastUpTo<T>(
+  size: number,
+  read: (after: number, to: number) => AsyncIterable<T> | Iterable<T>,
+): Promise<T | undefined> {
+  let last: T | undefined
+  for (let span = 1024; last === undefined; span *= 8) {
+    for await (const one of upTo(span, read(Math.max(0, size - span), size))) last = one
+    if (span >= size) break
+  }
+  return last
 }
 
 /** As much of what stands behind the end, or came while the check ran, is looked at. */

@@ -111,6 +111,19 @@ export class SignatureCheck {
     this.#announced = undefined
   }
 
+  /** In a walk from the middle, the newest checkpoint before it says which generation signed last. */
+  signedBefore({ size, note }: StoredCheckpoint): void {
+    this.#signing = Math.max(this.#signing, this.#generationOf(note, size))
+  }
+
+  /** The newest generation in the chain that may have signed at a size and has signed this; -1 when there is none. */
+  #generationOf(note: string, size: number): number {
+    return this.#chain.findLastIndex(
+      ({ verifiers, from }, i) =>
+        (i === 0 || from < size) && typeof openedBy(note, this.#origin, verifiers) !== 'string',
+    )
+  }
+
   /** Whether a generation is among those that are known from outside, as far as they are known. */
   #isKnown(verifiers: readonly Verifier[]): boolean {
     return this.#generations.some(known =>
@@ -229,6 +242,11 @@ export class SignatureCheck {
     const { checkpoint } = opened
     const isThere = checkpoint.size <= size
     if (isThere && equal(await rootAt(checkpoint.size), checkpoint.root)) {
+      const { size: signed } = this.#signed
+      if (checkpoint.size < signed && this.#generationOf(note, checkpoint.size) > this.#signing) {
+        const message = `the checkpoint of ${signed} entries is signed by keys that were replaced: newer ones had signed ${checkpoint.size}`
+        this.#findings.find('signature_invalid', message, { seq: signed - 1 })
+      }
       if (checkpoint.size > this.#signed.size) this.#signed = checkpoint
       this.#countWitnesses(note)
       return

@@ -97,8 +97,24 @@ describe('after a rotation', () => {
     const thief = new Sequencer({ store: log.store, keys: loadKeys(stolen), anchor, world: log.world })
     await log.sequencer().commit([log.draft({})])
     await thief.checkpoint()
+    const { size } = (await log.store.head())!
     for (const vkeys of [first, lines()]) {
-      expect((await check(vkeys)).findings.map(({ type }) => type)).toContain('signature_invalid')
+      for (const from of [0, 10, 400, size - 100, size - 1]) {
+        const { valid, findings } = await check(vkeys, { from })
+        expect({ valid, types: findings.map(({ type }) => type) }).toEqual({
+          valid: false,
+          types: ['signature_invalid'],
+        })
+      }
+    }
+    // Who also takes away what the new ones have signed is given away by what the anchor remembers.
+    const open = Tamper.open(log.file, log.keys.storage)
+    open.db.exec(`DELETE FROM checkpoint WHERE size > 301 AND size < ${size}`)
+    open.db.close()
+    for (const from of [0, 10, 400, size - 100]) {
+      expect((await check(lines(), { from })).findings.map(({ message }) => message)[0]).toMatch(
+        /keys that were replaced/,
+      )
     }
   })
 
