@@ -194,7 +194,7 @@ export const promised: readonly Promised[] = [
   },
   {
     promise: 'A check that cannot fail is found',
-    text: 'Each guarantee is taken out of the code, one at a time, and the kit or a probe goes red. The checks of `core/` and `verify/` are mutated, and `npm run mutation` says what survives.',
+    text: 'Each guarantee is taken out of the code, one at a time, and the kit or a probe goes red. The checks of `core/` and `verify/` are mutated, and `npm run mutation` says [what survives](mutation.md).',
     limit: 'A canary is as good as its text. Mutations are small changes; a wrong idea is not one.',
     shown: [{ file: 'test/canaries/canaries.test.ts' }],
     evidence: ['canaries'],
@@ -202,7 +202,7 @@ export const promised: readonly Promised[] = [
   {
     promise: 'It holds while everything happens at once',
     text: 'Appends, questions, checks, proofs, retention, erasure, rotation, alerts, backups and restarts together, for as long as asked, against a model of every receipt.',
-    limit: 'A minute in the test command; longer by `npm run soak -- --minutes N`.',
+    limit: 'A minute in the test command; longer by `npm run soak -- --minutes N`; [an hour of it](soak.md).',
     shown: [{ file: 'test/soak.test.ts' }],
     evidence: ['soak'],
   },

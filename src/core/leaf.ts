@@ -267,31 +267,14 @@ function flagsIn(text: string): readonly string[] | null {
 function membersIn(text: string | undefined): Record<string, string | number | boolean> | undefined | null {
   if (text === undefined) return undefined
   const members: Record<string, string | number | boolean> = {}
-  let last = ''
-  // Each member begins behind its first quote, and ends before a comma or the last brace.
-  for (let at = 2; at < text.length; at += 2) {
-    const colon = text.indexOf('"', at) + 1
-    const name = text.slice(at, colon - 1)
-    if ((name <= last && at > 2) || name === '__proto__') return null
-    last = name
-    if (text.charCodeAt(colon + 1) === quote) {
-      at = text.indexOf('"', colon + 2) + 1
-      members[name] = text.slice(colon + 2, at - 1)
-      continue
-    }
-    const comma = text.indexOf(',', colon)
-    at = comma < 0 ? text.length - 1 : comma
-    const value = wordIn(text.slice(colon + 1, at))
-    if (value === undefined) return null
-    members[name] = value
-  }
-  return members
+  return areMembers(text, members) ? members : null
 }
 
-/** Whether {@link membersIn} reads them. */
-function areMembers(text: string | undefined): boolean {
+/** Whether {@link membersIn} gives some, or needs not, and puts them into `members`. */
+function areMembers(text: string | undefined, members?: Record<string, string | number | boolean>): boolean {
   if (text === undefined) return true
   let last = ''
+  // Each member begins behind its first quote, and ends before a comma or the last brace.
   for (let at = 2; at < text.length; at += 2) {
     const colon = text.indexOf('"', at) + 1
     const name = text.slice(at, colon - 1)
@@ -299,11 +282,14 @@ function areMembers(text: string | undefined): boolean {
     last = name
     if (text.charCodeAt(colon + 1) === quote) {
       at = text.indexOf('"', colon + 2) + 1
+      if (members !== undefined) members[name] = text.slice(colon + 2, at - 1)
       continue
     }
     const comma = text.indexOf(',', colon)
     at = comma < 0 ? text.length - 1 : comma
-    if (wordIn(text.slice(colon + 1, at)) === undefined) return false
+    const value = wordIn(text.slice(colon + 1, at))
+    if (value === undefined) return false
+    if (members !== undefined) members[name] = value
   }
   return true
 }
