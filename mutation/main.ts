@@ -1,12 +1,13 @@
 /**
  * `npm run mutation`: takes small pieces out of src/core and src/verify, one at a time, and looks whether a test fails.
  *
- *     npm run mutation -- [--files core/tree] [--tests core/] [--sample 200] [--seed 7] [--effort 2000] [--write | --page]
+ *     npm run mutation -- [--files core/tree] [--tests core/] [--sample 200] [--seed 7] [--effort 2000] [--resume FOLDER] [--write | --page]
  *
  * Each test runs once as it is, which tells what it executes. Then each mutant meets the tests that come by it: fast ones
  * before slow ones, and those that have killed most in their time before the others. What happens before tests begin, or in a test that cannot be repeated, is asked
- * anew in a process for each mutant. A run of everything takes about an hour; with `--write` it becomes docs/mutation.md, which
- * `--page` writes anew from what is known, with the reasons of survivors.ts.
+ * anew in a process for each mutant. A run of everything takes hours; with `--write` it becomes docs/mutation.md, which
+ * `--page` writes anew from what is known, with the reasons of survivors.ts. A run that was cut off leaves its folder, which
+ * it names when it begins: `--resume FOLDER` goes on there, with the same sources, and may go on with a smaller sample.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import {
@@ -32,16 +33,19 @@ const budgets = [200, 3000, 30_000]
 
 /** A run over a copy of the sources, which others may change meanwhile. */
 class Run {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'memmimic-audit-mutation-'))
+  readonly #folder: string
   readonly #mutants: readonly Mutant[]
   readonly #tests: readonly string[]
   /** Milliseconds of tests in one file that a mutant has to live through. */
   readonly #effort: number
 
-  constructor(mutants: readonly Mutant[], tests: readonly string[], effort: number) {
+  constructor(mutants: readonly Mutant[], tests: readonly string[], effort: number, cutOff: string | undefined) {
     this.#mutants = mutants
     this.#tests = tests
     this.#effort = effort
+    this.#folder = cutOff ?? mkdtempSync(join(tmpdir(), 'memmimic-audit-mutation-'))
+    say(`in ${this.#folder}`)
+    if (cutOff !== undefined) return
     for (const part of ['src', 'test', 'mutation', 'bin', 'package.json', 'tsconfig.json', 'schemas']) {
       cpSync(join(root, part), join(this.#folder, part), { recursive: true })
     }
@@ -74,8 +78,9 @@ class Run {
 
   async all(): Promise<Map<number, Line>> {
     say(`${this.#mutants.length} mutants`)
-    await this.#vitest({ ids: this.#left(), only: [] }, this.#tests)
-    const known = this.lines().filter(line => line.kind === 'test')
+    const testLines = () => this.lines().filter(line => line.kind === 'test')
+    if (testLines().length === 0) await this.#vitest({ ids: this.#left(), only: [] }, this.#tests)
+    const known = testLines()
     say(`${known.length} tests, ${Math.round(known.reduce((sum, { ms }) => sum + ms, 0) / 1000)} s`)
     let floor = -1
     for (const budget of budgets) {
@@ -183,6 +188,7 @@ const { values } = parseArgs({
     files: { type: 'string', multiple: true },
     tests: { type: 'string', multiple: true },
     sample: { type: 'string' },
+    resume: { type: 'string' },
     seed: { type: 'string', default: '1' },
     effort: { type: 'string', default: '2000' },
     write: { type: 'boolean', default: false },
@@ -196,7 +202,7 @@ async function runAll(): Promise<void> {
   const chosen = allMutants().filter(({ file }) => values.files?.some(part => file.includes(part)) ?? true)
   const mutants = values.sample === undefined ? chosen : sampled(chosen, Number(values.sample), Number(values.seed))
   const tests = testFiles().filter(file => values.tests?.some(part => file.includes(part)) ?? true)
-  const run = new Run(mutants, tests, Number(values.effort))
+  const run = new Run(mutants, tests, Number(values.effort), values.resume)
   try {
     const settled = await run.all()
     const results = resultsOf(chosen, mutants, settled, run.lines())
