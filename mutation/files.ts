@@ -11,7 +11,9 @@ const tests = [
   'test/verify/{found,cryptographic-verifier,hash-chain-verifier,removal}.test.ts',
   'test/attacks/seed-attacks.test.ts',
   'test/export/bundle.test.ts',
-  'test/trail/read-check.test.ts',
+  'test/trail/{read-check,audit-trail,quick-look}.test.ts',
+  'test/append/{rotation,frozen}.test.ts',
+  'test/backup/restore.test.ts',
   'mutation/moves.test.ts',
 ]
 

@@ -13,6 +13,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import {
   appendFileSync,
   cpSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -43,9 +44,12 @@ class Run {
     this.#mutants = mutants
     this.#tests = tests
     this.#effort = effort
-    this.#folder = cutOff ?? mkdtempSync(join(tmpdir(), 'memmimic-audit-mutation-'))
+    this.#folder = cutOff ?? join(mkdtempSync(join(tmpdir(), 'memmimic-audit-mutation-')), 'checkout')
     say(`in ${this.#folder}`)
     if (cutOff !== undefined) return
+    mkdirSync(this.#folder)
+    // Where tests look for foreign vectors.
+    symlinkSync(join(root, '../shared'), join(this.#folder, '../shared'))
     for (const part of ['src', 'test', 'mutation', 'bin', 'package.json', 'tsconfig.json', 'schemas']) {
       cpSync(join(root, part), join(this.#folder, part), { recursive: true })
     }
@@ -63,6 +67,7 @@ class Run {
 
   dispose(): void {
     rmSync(this.#folder, { recursive: true, force: true })
+    rmSync(join(this.#folder, '../shared'), { force: true })
   }
 
   #settled(): Map<number, Line> {
@@ -79,7 +84,9 @@ class Run {
   async all(): Promise<Map<number, Line>> {
     say(`${this.#mutants.length} mutants`)
     const testLines = () => this.lines().filter(line => line.kind === 'test')
-    if (testLines().length === 0) await this.#vitest({ ids: this.#left(), only: [] }, this.#tests)
+    const asked = new Set(testLines().map(({ file }) => file))
+    const unasked = this.#tests.filter(file => !asked.has(file))
+    if (unasked.length > 0) await this.#vitest({ ids: this.#left(), only: [] }, unasked)
     const known = testLines()
     say(`${known.length} tests, ${Math.round(known.reduce((sum, { ms }) => sum + ms, 0) / 1000)} s`)
     let floor = -1

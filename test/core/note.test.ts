@@ -242,3 +242,20 @@ describe('writing a note', () => {
     expect(fromUtf8(utf8(signNote('é\n', [signer])))).toBe(signNote('é\n', [signer]))
   })
 })
+
+describe('a key ID', () => {
+  const key = new Uint8Array(32)
+
+  it('is of a type that is a byte', () => {
+    for (const type of [0, 1, 0xff]) expect(keyId('test.example', type, key)).toBeGreaterThanOrEqual(0)
+    for (const type of [-1, 0x100, 1.5, Number.NaN])
+      expect(() => keyId('test.example', type, key)).toThrow(/is not a byte/)
+  })
+
+  it('stands in a signature as four bytes', () => {
+    const line = (id: number) => signatureLine({ name: 'test.example', keyId: id, signature: Uint8Array.of(7) })
+    expect(line(0xffff_ffff)).toBe(`— test.example ${Buffer.from('ffffffff07', 'hex').toString('base64')}`)
+    expect(line(0)).toBe(`— test.example ${Buffer.from('0000000007', 'hex').toString('base64')}`)
+    for (const id of [-1, 2 ** 32, 0.5, Number.NaN]) expect(() => line(id)).toThrow(/is not a key ID/)
+  })
+})
