@@ -68,6 +68,8 @@ export type Line =
   /** What is executed before and between the tests of a file. */
   | { readonly kind: 'outside'; readonly file: string; readonly ids: readonly number[] }
   | { readonly kind: 'killed' | 'timeout'; readonly id: number; readonly by: string }
+  /** It was asked in a process of its own, and lives. */
+  | { readonly kind: 'lives'; readonly id: number }
   /** A test was run against everything that it executes. */
   | { readonly kind: 'done'; readonly test: string }
   /** A test that does not pass twice in a row, or not any more after a mutant: to be asked in a process of its own. */

@@ -124,12 +124,14 @@ class Run {
       const ids = line.kind === 'again' ? line.ids : line.ids.filter(id => !inTests.has(id))
       for (const id of ids) files.set(id, (files.get(id) ?? new Set()).add(line.file))
     }
-    const ids = this.#left().filter(id => files.has(id))
+    const alive = new Set(lines.flatMap(line => (line.kind === 'lives' ? [line.id] : [])))
+    const ids = this.#left().filter(id => files.has(id) && !alive.has(id))
     say(`${ids.length} mutants from the start on`)
     for (const id of ids) {
       const where = [...files.get(id)!].sort((a, b) => (cost.get(a) ?? 0) - (cost.get(b) ?? 0))
-      if ((await this.#vitest({ ids: [], active: id }, where.slice(0, 4))) === 0) continue
-      appendFileSync(this.#results, `${JSON.stringify({ kind: 'killed', id, by: 'from the start on' })}\n`)
+      const lives = (await this.#vitest({ ids: [], active: id }, where.slice(0, 4))) === 0
+      const line: Line = lives ? { kind: 'lives', id } : { kind: 'killed', id, by: 'from the start on' }
+      appendFileSync(this.#results, `${JSON.stringify(line)}\n`)
     }
   }
 

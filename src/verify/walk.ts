@@ -301,13 +301,14 @@ export class Walk {
       this.#entries++
       this.#findings.find('missing_entry', `entry ${seq} is not there`, { seq, ...(kept && { expected: kept }) })
     }
+    // Before its seal: of its time nothing is known.
+    this.#sealCheck.entry(seq, undefined)
     // A hash that is gone with its entry is known to the next link, if that is there.
     if (kept === undefined) this.#gone++
     else {
       this.#replaceGone(undefined)
       this.#append(kept)
     }
-    this.#sealCheck.entry(seq, undefined)
     this.#previous = { computed: '', kept: kept ?? '' }
   }
 

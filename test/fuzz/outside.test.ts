@@ -195,6 +195,7 @@ describe('a file that was spoiled', { timeout }, () => {
           }
         },
         'bad_format',
+        'bad_key',
         'io',
         'damaged',
         'newer_schema',
