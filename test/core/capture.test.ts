@@ -143,6 +143,10 @@ describe('captureEntry', () => {
     ['$: an entry is an object with at least operation and component', [least]],
     ['$: an entry is an object with at least operation and component', 'remember'],
     ['$: an instance of Map is not a JSON value', new Map(Object.entries(least))],
+    [
+      '$: an instance of a class is not a JSON value',
+      Object.assign(Object.create(Object.create(Object.create(null))), least),
+    ],
     ['$: an instance of Entry is not a JSON value', Object.assign(new (class Entry {})(), least)],
     ['$: the object is not a plain one', { ...least, [Symbol('actor')]: 'x' }],
     ['$.component: is missing', {}],
@@ -425,7 +429,7 @@ describe('captureEntry', () => {
       actor: { type: 'a', id: 'b' },
       sealed: { '"\\ü': 1 },
     })
-    for (const unit of ['x', 'ü', '€', '😀', '\n', '"', '\u0001']) {
+    for (const unit of ['x', 'ü', '\u07ff', '\u0800', '€', '😀', '\n', '"', '\u0001']) {
       let [fits, over] = [0, maxLeafBytes]
       while (over - fits > 1) {
         const middle = (fits + over) >> 1

@@ -5,6 +5,7 @@ import {
   epochOf,
   evolve,
   formatSealKey,
+  lastEpoch,
   parseSealKey,
   type SealKey,
   sealMac,
@@ -62,6 +63,8 @@ describe('the keys of the epochs', () => {
 
   it('are the keys of the 15 minutes since entry 0, in which an instant lies', () => {
     expect(epochMicros).toBe(900_000_000)
+    // A century of them is what a check goes through at most.
+    expect(lastEpoch).toBe(3_506_400)
     for (const [since, epoch] of [
       [-epochMicros, 0],
       [-1, 0],

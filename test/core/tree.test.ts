@@ -196,6 +196,7 @@ describe('a tree of up to 272 leaves', () => {
       [0.5, 1],
     ] as const) {
       expect(() => subtreeHash(start, end, tiles.read)).toThrow(RangeError)
+      if (!(start < end)) expect(() => subtreeHash(start, end, tiles.read)).toThrow(/no leaves from|tree size/)
     }
   })
 })
@@ -326,6 +327,9 @@ describe('wrong arguments', () => {
     expect(() => inclusionProof(1, 1, none)).toThrow(RangeError)
     expect(() => consistencyProof(2, 1, none)).toThrow(RangeError)
     expect(rootAt(0, none)).toEqual(emptyRoot)
+    // What is given is the caller's: the constant stays what it is.
+    rootAt(0, none).fill(0)
+    expect(toHex(rootAt(0, none))).toMatch(/^e3b0c442/)
     expect(tilesForRoot(0)).toEqual([])
   })
 
