@@ -382,7 +382,9 @@ export const canaries: readonly Canary[] = [
     file: 'index/check.ts',
     from: 'id === undefined || countList(this.#sql, listKey(name, id), seq, seq) === 0',
     to: 'false',
-    and: [{ from: 'if (!areUsual || listed !== this.#listed.reduce((sum, count) => sum + count, 0))', to: 'if (false)' }],
+    and: [
+      { from: 'if (!areUsual || listed !== this.#listed.reduce((sum, count) => sum + count, 0))', to: 'if (false)' },
+    ],
     seenBy: ['take entries out of a list of the index'],
   },
   {
